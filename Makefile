@@ -1,0 +1,66 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := tracer
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := domain ports adapters entrypoints fakes __init__.py py.typed
+TYPING := build/typing/container_tracer
+PREFIX ?= /usr/local
+
+.PHONY: tracer service install demo test bench lint types format lock clean
+
+## tracer: everything that tracer-node needs, in .venv
+tracer: $(VENV)/installed
+	$(BIN)/tracer-node --version
+
+## service: everything that tracer-svc needs
+service: $(VENV)/installed
+	@test -x $(BIN)/tracer-svc || { \
+	  echo "tracer-svc is not part of this version: it has the node role only (see CHANGELOG.md)." >&2; exit 1; }
+
+## install: the node role for this machine, below PREFIX
+install:
+	scripts/install "$(PREFIX)"
+
+## demo: trace a throwaway container on this machine's kernel
+demo: $(VENV)/installed
+	$(BIN)/python -m demo
+
+## test: every test; as root it also traces the kernel
+test: $(VENV)/installed
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+## bench: costs, as ratios within one run
+bench: $(VENV)/installed
+	$(BIN)/python bench/node.py
+
+lint: $(VENV)/installed types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/installed $(TYPING)
+	$(BIN)/mypy | sed 's#build/typing/container_tracer/##'
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# mypy cannot follow setuptools' mapping of container_tracer to this folder; it follows links.
+$(TYPING): Makefile
+	mkdir -p $@
+	for p in $(PACKAGES); do ln -sfn ../../../$$p $@/$$p; done
+	touch $@
+
+$(VENV)/installed: requirements/dev.txt pyproject.toml
+	scripts/venv "$(PYTHON)" $(VENV)
+	touch $@
+
+## lock: resolve the dependencies anew
+lock:
+	scripts/lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Spans on a terminal or in a pipe."""

@@ -1,0 +1,1 @@
+"""Repositories that live as long as the process."""

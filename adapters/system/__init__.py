@@ -1,0 +1,1 @@
+"""Clocks and other services of the operating system."""

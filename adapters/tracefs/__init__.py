@@ -1,0 +1,1 @@
+"""Kernel tracing through tracefs, Linux's file system for ftrace."""

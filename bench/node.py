@@ -1,0 +1,1 @@
+"""What tracing costs on this machine, as ratios within one run."""

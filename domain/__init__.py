@@ -1,0 +1,1 @@
+"""What the tracer knows and decides; it never opens, waits for, or sends anything itself."""

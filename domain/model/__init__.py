@@ -1,0 +1,1 @@
+"""Pure values and functions: bytes and text in, columns and decisions out."""

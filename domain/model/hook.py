@@ -1,0 +1,102 @@
+"""Trace hooks: recipes that turn a user's arguments into a plan for this kernel."""
+
+import argparse
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import NoReturn, Protocol
+
+from attrs import field, frozen
+
+from .errors import RequestError
+from .spans import SpanFilter
+
+
+class UnknownHook(RequestError):
+    """No hook has that name."""
+
+
+class InvalidArguments(RequestError):
+    """The arguments given to a hook do not fit it."""
+
+
+@frozen(kw_only=True)
+class HookArgument:
+    """One option a hook takes, as a person reads about it."""
+
+    flags: tuple[str, ...]
+    value: str
+    description: str
+
+
+@frozen(kw_only=True)
+class TracePlan:
+    """A hook with its arguments, worked out for this kernel.
+
+    `events` are names (`system:event`) that must be on in the session's source; `spans` says
+    which spans are the session's; `duration_ns` ends it (0: never).
+    """
+
+    events: frozenset[str]
+    spans: SpanFilter = field(factory=SpanFilter)
+    duration_ns: int = 0
+
+
+class TraceHook(Protocol):
+    """A recipe: what to record, and what to show of it."""
+
+    name: str
+    group: str
+    description: tuple[str, ...]
+    arguments: tuple[HookArgument, ...]
+
+    def unavailable(self, events: frozenset[str]) -> str:
+        """Say why a kernel with these events cannot do it, or return the empty string."""
+
+    def plan(self, arguments: str, events: frozenset[str]) -> TracePlan:
+        """Work the user's words out for a kernel with these events; raise `InvalidArguments`."""
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """argparse for arguments that come from a client: it raises, and never prints or exits."""
+
+    def __init__(self, hook: str, arguments: Sequence[HookArgument]) -> None:
+        """Prepare for a hook; its `arguments` are named in every complaint."""
+        super().__init__(prog=hook, add_help=False, allow_abbrev=False)
+        self._known = arguments
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        usage = "; ".join(f"{'/'.join(a.flags)} {a.value}".strip() for a in self._known)
+        raise InvalidArguments(f"{self.prog}: {message}. It takes: {usage}.")
+
+    def parse_words(self, text: str) -> argparse.Namespace:
+        """Split as a POSIX shell would, then parse."""
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            self.error(f"cannot split {text!r} into words: {str(error).lower()}")
+        return self.parse_args(words)
+
+
+@frozen
+class HookCatalogue:
+    """All hooks of this program, by name, with the events this kernel has.
+
+    `reason` says why the kernel cannot be traced at all; it then holds for every hook.
+    """
+
+    hooks: Mapping[str, TraceHook]
+    events: frozenset[str] = frozenset()
+    reason: str = ""
+
+    def find(self, name: str) -> TraceHook:
+        """Return the hook of that name; raise `UnknownHook` with the names there are."""
+        if name not in self.hooks:
+            raise UnknownHook(
+                f"There is no trace hook {name!r}; there are: {', '.join(sorted(self.hooks))}."
+            )
+        return self.hooks[name]
+
+    def unavailable(self, hook: TraceHook) -> str:
+        """Say why the hook cannot run here, or return the empty string."""
+        return self.reason or hook.unavailable(self.events)

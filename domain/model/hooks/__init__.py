@@ -1,0 +1,1 @@
+"""The built-in trace hooks, one module each."""

@@ -1,0 +1,102 @@
+"""A trace session: its request, its life as a table, and how it ends."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from attrs import define, field, frozen
+
+from .errors import RequestError
+from .hook import TracePlan
+from .pod import Container, ContainerSelector
+from .stats import SessionStats
+
+
+class UnknownSession(RequestError):
+    """No session has that id."""
+
+
+class IllegalTransition(RequestError):
+    """The session is in a state that does not allow this."""
+
+
+class InvalidRequest(RequestError):
+    """A request for a session has a field that cannot be."""
+
+
+class TooManySessions(RequestError):
+    """The node holds as many sessions as it may."""
+
+
+class SessionState(StrEnum):
+    """Where a session is in its life."""
+
+    CREATED = "created"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+TRANSITIONS: Mapping[SessionState, frozenset[SessionState]] = {
+    SessionState.CREATED: frozenset({SessionState.STARTING}),
+    SessionState.STARTING: frozenset({SessionState.RUNNING, SessionState.FAILED}),
+    SessionState.RUNNING: frozenset({SessionState.STOPPING}),
+    SessionState.STOPPING: frozenset({SessionState.STOPPED, SessionState.FAILED}),
+    SessionState.STOPPED: frozenset({SessionState.STARTING}),
+    SessionState.FAILED: frozenset({SessionState.STARTING}),
+}
+
+
+@frozen(kw_only=True)
+class SessionRequest:
+    """What a user asks for. `duration_ns` and `max_events` of 0 mean no limit.
+
+    `max_events` counts what a user sees as events: the spans that are passed on.
+    `exporters` of None means those the node was started with.
+    """
+
+    selector: ContainerSelector
+    hook: str
+    arguments: str = ""
+    user_context: str = ""
+    run: bool = False
+    duration_ns: int = 0
+    max_events: int = 0
+    exporters: tuple[str, ...] | None = None
+
+
+@define(kw_only=True)
+class TraceSession:
+    """One session of this node; it lives in the repository until it is deleted.
+
+    Times are wall-clock nanoseconds, 0 for not yet. `reason` says why it ended, `error` what
+    went wrong, `outputs` where its traces are, `statistics` are of its latest run.
+    """
+
+    session_id: str
+    request: SessionRequest
+    plan: TracePlan
+    exporters: tuple[str, ...] = ()
+    containers: tuple[Container, ...] = ()
+    state: SessionState = SessionState.CREATED
+    reason: str = ""
+    error: str = ""
+    created_ns: int = 0
+    started_ns: int = 0
+    ended_ns: int = 0
+    outputs: tuple[str, ...] = ()
+    statistics: SessionStats = field(factory=SessionStats)
+
+    def move(self, target: SessionState) -> None:
+        """Go to another state, if the table allows it."""
+        if target not in TRANSITIONS[self.state]:
+            raise IllegalTransition(
+                f"Session {self.session_id} is {self.state} and cannot become {target}."
+            )
+        self.state = target
+
+    @property
+    def running(self) -> bool:
+        """Tell whether it holds anything in the kernel."""
+        return self.state in (SessionState.STARTING, SessionState.RUNNING, SessionState.STOPPING)

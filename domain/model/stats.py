@@ -1,0 +1,102 @@
+"""What became of every event, counted to the unit.
+
+Two identities hold at any moment, and are what this program promises:
+
+- per source: recorded = attributed + unattributed + lost + malformed + pending
+- per session: attributed = filtered_out + sampled_out + passed, and for each of its exporters
+  passed = delivered + dropped + pending
+
+All quantities are numbers of kernel events. A span counts the events it was made of.
+"""
+
+from collections.abc import Mapping
+
+from attrs import define, field, frozen
+
+
+@frozen
+class CpuCounters:
+    """`per_cpu/cpuN/stats` of a tracefs instance: the kernel's own numbers.
+
+    `entries` are in the buffer, `overrun` were overwritten before they were read, `dropped`
+    were refused because the buffer was full, `read` were taken out by a reader.
+    """
+
+    cpu: int
+    entries: int = 0
+    overrun: int = 0
+    dropped: int = 0
+    read: int = 0
+
+    @property
+    def recorded(self) -> int:
+        """All events the kernel made on this CPU."""
+        return self.entries + self.overrun + self.dropped + self.read
+
+    @property
+    def lost(self) -> int:
+        """Events that nobody can read any more."""
+        return self.overrun + self.dropped
+
+
+@frozen(kw_only=True)
+class SourceStats:
+    """The balance of one source: what the kernel recorded and where it went."""
+
+    recorded: int = 0
+    attributed: int = 0
+    unattributed: int = 0
+    lost: int = 0
+    malformed: int = 0
+    pending: int = 0
+    cpus: tuple[CpuCounters, ...] = ()
+
+    @property
+    def balance(self) -> int:
+        """Zero when every recorded event is accounted for."""
+        known = self.attributed + self.unattributed + self.lost + self.malformed + self.pending
+        return self.recorded - known
+
+
+@define
+class ExporterStats:
+    """The balance of one exporter of one session."""
+
+    delivered: int = 0
+    dropped: int = 0
+    pending: int = 0
+    delivered_spans: int = 0
+    dropped_spans: int = 0
+
+
+@define
+class SessionStats:
+    """The balance of one run of one session.
+
+    `open` are entered calls that have not returned yet: passed on to nobody so far, so they
+    are part of `passed` and of every exporter's pending events. `source` is its source's
+    balance since the session joined it, so `source.lost` is what may be missing here.
+    """
+
+    attributed: int = 0
+    filtered_out: int = 0
+    sampled_out: int = 0
+    open: int = 0
+    spans: int = 0
+    incomplete_spans: int = 0
+    exporters: dict[str, ExporterStats] = field(factory=dict)
+    attributed_by_cpu: dict[int, int] = field(factory=dict)
+    source: SourceStats = field(factory=SourceStats)
+
+    @property
+    def passed(self) -> int:
+        """Events neither filtered nor sampled out."""
+        return self.attributed - self.filtered_out - self.sampled_out
+
+    @property
+    def balances(self) -> Mapping[str, int]:
+        """By exporter, zero when every event of the session is accounted for."""
+        return {
+            name: self.passed - (one.delivered + one.dropped + one.pending + self.open)
+            for name, one in self.exporters.items()
+        }

@@ -1,0 +1,1 @@
+"""Use cases: they call the ports and the model, in the right order."""

@@ -1,0 +1,1 @@
+"""Programs: they read settings, wire adapters to the domain, and serve."""

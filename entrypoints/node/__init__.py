@@ -1,0 +1,1 @@
+"""The node role: one per machine."""

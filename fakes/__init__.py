@@ -1,0 +1,1 @@
+"""Stand-ins for every port, fed with data, with their state in the open."""
