@@ -114,7 +114,8 @@ class SpanBatch:
     @property
     def failed(self) -> Bools:
         """Tell which calls returned an error."""
-        return self.returned & (self.result < 0) & (self.result >= -MAX_ERRNO)
+        failed: Bools = self.returned & (self.result < 0) & (self.result >= -MAX_ERRNO)
+        return failed
 
     @property
     def nbytes(self) -> int:
@@ -148,7 +149,7 @@ class SpanFilter:
 
     def keep(self, batch: SpanBatch) -> Bools:
         """Tell which spans pass."""
-        kept = batch.outcome != SpanOutcome.CHILD_RETURN
+        kept: Bools = batch.outcome != SpanOutcome.CHILD_RETURN
         if self.names is not None:
             wanted = np.array([kind.name in self.names for kind in batch.kinds], dtype=np.bool_)
             kept &= wanted[batch.kind]
