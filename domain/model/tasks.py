@@ -1,0 +1,250 @@
+"""(tid, time) → task → container, learnt from `/proc` and then from the stream itself.
+
+Forks, execs, renames and exits of the followed tasks are recorded in the same stream, in order
+with everything else: so who a tid was at a moment is exact, although the kernel uses tids again.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from attrs import define, field, frozen
+from numpy.typing import NDArray
+
+from .event_batch import EventTable
+from .pod import Container, Task
+from .segments import Segment, Segments
+from .spans import Bools, Int32, Int64
+
+NEWTASK = "task:task_newtask"
+RENAME = "task:task_rename"
+EXEC = "sched:sched_process_exec"
+EXIT = "sched:sched_process_exit"
+TASK_EVENTS = (NEWTASK, RENAME, EXEC, EXIT)
+"""What every source records besides what its sessions ask for."""
+
+PID_MAX_LIMIT = 4 * 1024 * 1024
+"""include/linux/threads.h: no tid is larger on a 64-bit kernel."""
+
+CLONE_THREAD = 0x00010000
+"""include/uapi/linux/sched.h: the child is a thread of the caller's process."""
+
+
+@frozen(kw_only=True, eq=False)
+class Attribution:
+    """Whose each event of a table is: int32 columns of its length, -1 where it is nobody's.
+
+    `task` numbers a task for as long as it lives. `born` (int64, shape (k, 2)) are the numbers
+    of tasks whose beginning is in the table, and its time.
+    """
+
+    task: Int32
+    pid: Int32
+    container: Int32
+    command: Int32
+    born: Int64
+
+
+@define(kw_only=True, eq=False)
+class TaskIndex:
+    """Knows the tasks of the containers of one source; lives as long as the source.
+
+    `event_ids` maps the names of `TASK_EVENTS` to this kernel's ids.
+    """
+
+    event_ids: dict[str, int]
+    containers: list[Container] = field(factory=list)
+    segments: Segments = field(factory=Segments)
+    _numbers: dict[tuple[str, str, str, str], int] = field(factory=dict)
+    _threads: dict[int, set[int]] = field(factory=dict)
+    _ended_leaders: set[int] = field(factory=set)
+    _free: list[int] = field(factory=list)
+    _ended: list[int] = field(factory=list)
+    _tasks: int = 0
+    _alive: dict[int, int] = field(factory=dict)
+    _names: dict[int, str] = field(init=False)
+    _is_task_event: Bools = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Prepare the look-up of task events."""
+        self._names = {number: name for name, number in self.event_ids.items()}
+        self._is_task_event = np.zeros(1 << 16, dtype=np.bool_)
+        self._is_task_event[list(self._names)] = True
+
+    # What /proc says.
+
+    def container_number(self, container: Container) -> int:
+        """Return the number of a container, a new one for a new container."""
+        number = self._numbers.setdefault(container.key, len(self.containers))
+        if number == len(self.containers):
+            self.containers.append(container)
+        return number
+
+    def add(self, container: int, tasks: Iterable[Task]) -> list[int]:
+        """Learn tasks of a container as `/proc` has them; return the tids that are news."""
+        news = []
+        for task in tasks:
+            known = self.segments.find(task.tid)
+            if known and (known.container, known.pid) == (container, task.pid):
+                continue
+            command = self.segments.command_number(task.command)
+            self._begin(task.tid, task.pid, container=container, command=command)
+            news.append(task.tid)
+        return news
+
+    def tids(self, container: int) -> set[int]:
+        """Return the tids of the container's tasks that are known to live."""
+        live = self.segments.live()
+        mine = live[live[:, 3] == container]
+        return set(mine[:, 1].tolist()) - self._ended_leaders
+
+    def alive(self, container: int) -> int:
+        """Count the container's tasks that are known to live."""
+        return self._alive.get(container, 0)
+
+    def forget(self, tids: Iterable[int]) -> None:
+        """Make these tids nobody's."""
+        for tid in tids:
+            self._end(tid)
+
+    def release(self) -> list[int]:
+        """Return the numbers of tasks that ended since the last call; they will be used again."""
+        ended, self._ended = self._ended, []
+        self._free += ended
+        return ended
+
+    # What the stream says.
+
+    def attribute(self, table: EventTable) -> Attribution:
+        """Say whose each event is, and learn from the task events among them.
+
+        `table` is in order of time, and later than all tables before it.
+        """
+        segment = self.segments.of(table.tid)
+        rows = np.flatnonzero(self._is_task_event[table.event_id])
+        born: list[tuple[int, int]] = []
+        if len(rows):
+            _patch(segment, table.tid, self._replay(table, rows, born))
+        whose = self.segments.rows[segment]
+        return Attribution(
+            task=whose[:, 0],
+            pid=whose[:, 2],
+            container=whose[:, 3],
+            command=whose[:, 4],
+            born=np.array(born, dtype=np.int64).reshape(-1, 2),
+        )
+
+    def _replay(
+        self, table: EventTable, rows: Int64, born: list[tuple[int, int]]
+    ) -> list[tuple[int, ...]]:
+        """Apply task events in order; return (tid, first row, segment) of each change."""
+        changes: list[tuple[int, ...]] = []
+        for row in rows.tolist():
+            own = self.segments.find(int(table.tid[row]))
+            if own is None:
+                continue
+            name = self._names[int(table.event_id[row])]
+            record = table.columns[name][table.slot[row]]
+            for tid, since in self._apply(name, own, record):
+                changes.append((tid, row + since, int(self.segments.current[tid])))
+                if name == NEWTASK:
+                    task = int(self.segments.rows[self.segments.current[tid], 0])
+                    born.append((task, int(table.time_ns[row])))
+        return changes
+
+    def _apply(self, name: str, own: Segment, record: np.void) -> list[tuple[int, int]]:
+        """Learn from one event; return the tids that change, and if from the next row on."""
+        if name == NEWTASK:
+            child = int(record["pid"])
+            if not 0 < child <= PID_MAX_LIMIT:
+                return []
+            self._fork(own, child, int(record["clone_flags"]), record["comm"])
+            return [(child, 1)]
+        if name == RENAME:
+            return self._rename(int(record["pid"]), record["newcomm"])
+        if name == EXEC:
+            return self._exec(own, int(record["old_pid"]))
+        return [(tid, 1) for tid in self._exit(own)]
+
+    def _fork(self, parent: Segment, child: int, clone_flags: int, comm: bytes) -> None:
+        pid = parent.pid if clone_flags & CLONE_THREAD else child
+        command = self.segments.command_number(comm.decode(errors="backslashreplace"))
+        self._begin(child, pid, container=parent.container, command=command)
+
+    def _rename(self, tid: int, comm: bytes) -> list[tuple[int, int]]:
+        """Give a task a new command; it may be another one of the same process."""
+        own = self.segments.find(tid)
+        if own is None:
+            return []
+        command = self.segments.command_number(comm.decode(errors="backslashreplace"))
+        self.segments.set(own._replace(command=command))
+        return [(tid, 0)]
+
+    def _exec(self, own: Segment, old_tid: int) -> list[tuple[int, int]]:
+        """Let a thread that execs take over the tid of its process's first thread."""
+        old = self.segments.find(old_tid)
+        if old is None or old_tid == own.tid:
+            return []
+        self._ended.append(own.task)
+        self._ended_leaders.discard(own.tid)
+        self.segments.set(own._replace(task=old.task))
+        self.segments.end(old_tid)
+        threads = self._threads.setdefault(own.pid, set())
+        threads.discard(old_tid)
+        threads.add(own.tid)
+        return [(own.tid, 0), (old_tid, 0)]
+
+    def _exit(self, own: Segment) -> list[int]:
+        """End a task; a process's first thread stays until the last, which may take its tid."""
+        if own.tid == own.pid and self._threads.get(own.pid, set()) - {own.tid}:
+            self._leave(own)
+            self._ended_leaders.add(own.tid)
+            return []
+        self._end(own.tid)
+        if not self._threads.get(own.pid) and own.pid in self._ended_leaders:
+            self._end(own.pid)
+            return [own.tid, own.pid]
+        return [own.tid]
+
+    # Tasks begin and end.
+
+    def _begin(self, tid: int, pid: int, *, container: int, command: int) -> None:
+        self._end(tid)
+        task = self._free.pop() if self._free else self._tasks
+        self._tasks = max(self._tasks, task + 1)
+        self.segments.set(Segment(task, tid, pid, container, command))
+        self._threads.setdefault(pid, set()).add(tid)
+        self._alive[container] = self._alive.get(container, 0) + 1
+
+    def _end(self, tid: int) -> None:
+        own = self.segments.find(tid)
+        if own is None:
+            return
+        if tid in self._ended_leaders:
+            self._ended_leaders.discard(tid)
+        else:
+            self._leave(own)
+        self._ended.append(own.task)
+        self.segments.end(tid)
+
+    def _leave(self, own: Segment) -> None:
+        self._alive[own.container] -= 1
+        threads = self._threads.get(own.pid, set())
+        threads.discard(own.tid)
+        if not threads:
+            self._threads.pop(own.pid, None)
+
+
+def _patch(segment: Int32, tid: NDArray[np.int32], changes: list[tuple[int, ...]]) -> None:
+    """Correct the segments of rows whose tid changed hands inside the table."""
+    if not changes:
+        return
+    whose, since, target = np.array(sorted(changes, key=lambda c: c[:2]), dtype=np.int64).T
+    stride = len(tid) + 1
+    touched = np.zeros(int(whose.max()) + 1, dtype=np.bool_)
+    touched[whose] = True
+    inside = (tid > 0) & (tid < len(touched))
+    rows = np.flatnonzero(inside & touched[np.where(inside, tid, 0)])
+    owner = tid[rows].astype(np.int64)
+    found = np.searchsorted(whose * stride + since, owner * stride + rows, side="right") - 1
+    valid = (found >= 0) & (whose[found] == owner)
+    segment[rows[valid]] = target[found[valid]]
