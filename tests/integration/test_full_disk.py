@@ -1,0 +1,95 @@
+import ctypes
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from container_tracer.adapters.files.span_exporter import FileFormat, FileSpanExporter
+from container_tracer.fakes.spans import many_spans
+from container_tracer.ports.errors import ExportFailed
+from container_tracer.ports.span_exporter import SpanSink, TraceContext
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root"),
+]
+
+MEBIBYTE = 2**20
+MNT_DETACH = 2  # include/uapi/linux/fs.h, man 2 umount
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one mebibyte."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    target = os.fsencode(tmp_path)
+    if libc.mount(b"small_disk", target, b"tmpfs", 0, b"size=1m"):
+        pytest.skip(f"this root may not mount: {os.strerror(ctypes.get_errno())}")
+    yield tmp_path
+    assert libc.umount2(target, MNT_DETACH) == 0
+
+
+def spans_in(path: str, file_format: FileFormat) -> list[dict[str, Any]]:
+    text = Path(path).read_text()
+    if file_format == "jsonl":
+        assert text == "" or text.endswith("}\n")
+        return [json.loads(line) for line in text.splitlines()]
+    return [event for event in json.loads(text) if event["ph"] == "X"]
+
+
+async def batches_until_full(sink: SpanSink) -> int:
+    """Write batches of 300 spans until one fails; tell how many did not."""
+    for count in range(MEBIBYTE):
+        try:
+            await sink.write(many_spans(300))
+        except ExportFailed as error:
+            assert "cannot take more: no space left on device; make room" in str(error)  # noqa: PT017
+            return count
+    raise AssertionError("the disk never became full")
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "perfetto"])
+async def test_a_full_disk_costs_only_the_batches_that_do_not_fit(
+    small_disk: Path, file_format: FileFormat
+) -> None:
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(MEBIBYTE // 2))
+    sink = await FileSpanExporter(small_disk, format=file_format).open(TraceContext(session_id="1"))
+    delivered = 300 * await batches_until_full(sink)
+    assert delivered
+    assert len(spans_in(sink.output, file_format)) == delivered
+    assert os.statvfs(small_disk).f_bavail > 0, "the part that did not fit still takes room"
+
+    with pytest.raises(ExportFailed, match="no space left on device"):
+        await sink.write(many_spans(3000))
+    ballast.unlink()
+    await sink.write(many_spans(300))
+    await sink.close()
+    assert len(spans_in(sink.output, file_format)) == delivered + 300
+
+
+def fill(disk: Path) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        (disk / "ballast").write_bytes(bytes(2 * MEBIBYTE))
+
+
+async def test_a_disk_without_room_for_the_first_line_leaves_an_empty_file(
+    small_disk: Path,
+) -> None:
+    fill(small_disk)
+    sink = await FileSpanExporter(small_disk, format="jsonl").open(TraceContext(session_id="1"))
+    with pytest.raises(ExportFailed, match="no space left on device"):
+        await sink.write(many_spans(1))
+    await sink.close()
+    assert spans_in(sink.output, "jsonl") == []
+
+
+async def test_a_disk_without_room_for_the_head_gets_no_file(small_disk: Path) -> None:
+    fill(small_disk)
+    exporter = FileSpanExporter(small_disk, format="perfetto")
+    with pytest.raises(ExportFailed, match="no space left on device"):
+        await exporter.open(TraceContext(session_id="1"))
+    assert os.listdir(small_disk) == ["ballast"]  # noqa: PTH208 - names are enough
