@@ -1,11 +1,14 @@
 """Pods, containers, the tasks in them, and how a user's words select some of them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from attrs import field, frozen
 
 from .errors import RequestError
+
+_CHARACTER_SET = re.compile(r"\[!?+\]?+[^]]*\]")
 
 
 class NoMatchingContainer(RequestError):
@@ -70,6 +73,11 @@ class Pod:
     containers: tuple[Container, ...] = ()
 
 
+def _or_any(pattern: str) -> str:
+    """Take an empty pattern for one that leaves the choice open."""
+    return pattern or "*"
+
+
 def pod_keys(pods: Iterable[Pod]) -> dict[str, Pod]:
     """Name pods for people: by name, or by `namespace/name` where a name stands twice."""
     pods = list(pods)
@@ -87,9 +95,9 @@ class ContainerSelector:
     `pod` may be `namespace/pod`. An empty pattern means `*`.
     """
 
-    pod: str = field(default="*", converter=lambda text: text or "*")
-    container: str = field(default="*", converter=lambda text: text or "*")
-    namespace: str = field(default="*", converter=lambda text: text or "*")
+    pod: str = field(default="*", converter=_or_any)
+    container: str = field(default="*", converter=_or_any)
+    namespace: str = field(default="*", converter=_or_any)
     labels: Mapping[str, str] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -131,13 +139,13 @@ class ContainerSelector:
 
 
 def check_wildcard(what: str, pattern: str) -> None:
-    """Refuse a shell pattern with an unclosed or empty `[...]`, or with control characters."""
+    """Refuse a shell pattern with an unclosed `[`, or with unprintable characters.
+
+    A `]` right after the `[`, or after `[!`, stands for itself, as in every shell.
+    """
     if not pattern.isprintable():
         raise InvalidSelector(f"The {what} pattern {pattern!r} has unprintable characters.")
-    rest = pattern
-    while "[" in rest:
-        inside, closed, rest = rest.partition("[")[2].partition("]")
-        if not closed or not inside.strip("!"):
-            raise InvalidSelector(
-                f"The {what} pattern {pattern!r} has a '[' that no ']' closes around characters."
-            )
+    if "[" in _CHARACTER_SET.sub("", pattern):
+        raise InvalidSelector(
+            f"The {what} pattern {pattern!r} has a '[' that no ']' closes around characters."
+        )
