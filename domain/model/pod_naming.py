@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 from .cgroup import container_of
 from .container_names import ContainerNames, first_said
 from .pod import Container, Pod
-from .process import ProcessGroup
+from .process import ProcessGroup, key_without_cgroup
 
 SHORT_ID = 12  # characters, as docker and crictl print them
 
@@ -89,7 +89,9 @@ def group_key_of(container: Container) -> str:
     """Return the key of the group of processes that a container was made of."""
     cgroups = (container_of(path) for path in container.cgroups.values())
     cgroup = next((one for one in cgroups if one), None)
-    return cgroup.key if cgroup else container.container_id
+    if cgroup:
+        return cgroup.key
+    return key_without_cgroup(container.container_id, isolated=container.isolated)
 
 
 def _said_sandbox(one: FoundContainer) -> bool:

@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from .cgroup import CgroupMembership, ContainerCgroup
 
+_VM = "vm:"
 _KERNEL_THREAD = 0x00200000  # PF_KTHREAD of include/linux/sched.h
 # Fields of proc_pid_stat(5), counted from the state, which follows the command.
 _STATE, _PARENT, _FLAGS, _THREADS, _START_TIME = 0, 1, 6, 17, 19
@@ -143,13 +144,19 @@ def group_key(process: Process, host: Namespaces) -> str:
     if cgroup:
         return cgroup.key
     if process.vm_sandbox:
-        return process.vm_sandbox
+        # Anyone may start a program with these words: it must not join a container by its id.
+        return f"{_VM}{process.vm_sandbox}"
     if _differ(own.pid, host.pid):
         return f"pid:{own.pid}"
     if process.membership.in_service or not _differ(own.mnt, host.mnt):
         return ""
     more = ((own.uts, host.uts), (own.net, host.net), (own.ipc, host.ipc))
     return f"mnt:{own.mnt}" if any(_differ(mine, hosts) for mine, hosts in more) else ""
+
+
+def key_without_cgroup(container_id: str, *, isolated: bool) -> str:
+    """Return the key of a group that no cgroup holds together; the inverse of its id."""
+    return f"{_VM}{container_id}" if isolated else container_id
 
 
 def is_vmm(command: str) -> bool:
@@ -171,7 +178,7 @@ def _group(key: str, members: list[Process]) -> ProcessGroup:
     cgroup = members[0].membership.container
     return ProcessGroup(
         key=key,
-        container_id=cgroup.container_id if cgroup else key,
+        container_id=cgroup.container_id if cgroup else key.removeprefix(_VM),
         processes=tuple(sorted(members, key=lambda p: (p.stat.start_time, p.stat.tid))),
         cgroup=cgroup,
     )

@@ -237,6 +237,7 @@ async def test_a_kata_sandbox_is_isolated_wherever_its_vmm_runs(
 
     assert (container.isolated, container.runtime) == (True, "kata")
     assert (container.container_id, container.tasks) == (ID, (10, 11))
+    assert [task.tid for task in await discovery.tasks_of(container)] == [10, 11]
 
 
 @pytest.mark.parametrize("what", ["missing", "file", "empty"])

@@ -166,7 +166,13 @@ def test_the_virtual_machine_of_a_pod_is_listed_and_said_to_be_isolated() -> Non
 
 
 @pytest.mark.parametrize(
-    "one", [found(1, cgroup=in_pod(1) + "/sub"), found(1, cgroup="/lxc/box/ns"), found(7)]
+    "one",
+    [
+        found(1, cgroup=in_pod(1) + "/sub"),
+        found(1, cgroup="/lxc/box/ns"),
+        found(7),
+        found(1, vm="s"),
+    ],
 )
 def test_a_container_leads_back_to_its_group(one: FoundContainer) -> None:
     (pod,) = pods_of([one])

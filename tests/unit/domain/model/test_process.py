@@ -150,12 +150,21 @@ def test_vmms_are_known_by_their_cut_command_names() -> None:
 
 def test_a_kata_vmm_stands_for_its_sandbox_wherever_it_runs() -> None:
     outside = process(10, vm=ID, cgroup="/system.slice/containerd.service")
-    overhead = process(11, cgroup=f"/kata_overhead/{ID}")
+    overhead = process(11, vm=ID, cgroup=f"/kata_overhead/{ID}")
 
-    (group,) = group_processes([outside, overhead], HOST)
+    for one in (outside, overhead):
+        (group,) = group_processes([one], HOST)
+        assert group.isolated
+        assert group.container_id == ID
 
-    assert group.isolated
-    assert group.container_id == ID
+
+def test_words_of_a_command_line_bring_nobody_into_a_container() -> None:
+    container, stranger = process(10, cgroup=f"/docker/{ID}"), process(11, vm=ID)
+
+    real, other = group_processes([container, stranger], HOST)
+
+    assert (real.processes, real.isolated) == ((container,), False)
+    assert other.processes == (stranger,)
 
 
 def test_a_vmm_that_someone_runs_in_a_container_isolates_nothing() -> None:
