@@ -4,7 +4,7 @@ Methods that are not `async` may block for some tens of milliseconds (the kernel
 RCU grace periods): services call them in a worker thread. None of them interprets events.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -26,8 +26,8 @@ class SourceSettings:
 class SubBuffers:
     """Sub-buffers read from a source, whole ones, in the order each CPU wrote them.
 
-    `data` is uint8, count x `size` bytes, and nobody writes to it any more; `cpu` is int16 of
-    length count, grouped by CPU. `capped` names the CPUs that still hold more.
+    `data` is uint8, count x `size` bytes, valid until the next read; `cpu` is int16 of length
+    count, grouped by CPU. `capped` names the CPUs that still hold more.
     """
 
     data: NDArray[np.uint8]
@@ -39,11 +39,17 @@ class SubBuffers:
 class TraceSource(Protocol):
     """One set of events, recorded once, shared by sessions; closed it leaves nothing behind."""
 
-    name: str
-    header_page: str
-    """Text of `events/header_page`: the layout of a sub-buffer."""
-    formats: dict[str, str]
-    """Text of the `format` file of every event that is on, by event name."""
+    @property
+    def name(self) -> str:
+        """How logs and statistics call it."""
+
+    @property
+    def header_page(self) -> str:
+        """Text of `events/header_page`: the layout of a sub-buffer."""
+
+    @property
+    def formats(self) -> Mapping[str, str]:
+        """Text of the `format` file of every event that is on, by event name."""
 
     def follow(self, tids: Iterable[int]) -> None:
         """Record these tasks too, and from now on the children they make."""

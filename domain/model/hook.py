@@ -44,10 +44,21 @@ class TracePlan:
 class TraceHook(Protocol):
     """A recipe: what to record, and what to show of it."""
 
-    name: str
-    group: str
-    description: tuple[str, ...]
-    arguments: tuple[HookArgument, ...]
+    @property
+    def name(self) -> str:
+        """What a request calls it."""
+
+    @property
+    def group(self) -> str:
+        """Which hooks it is listed with."""
+
+    @property
+    def description(self) -> tuple[str, ...]:
+        """Lines for a person."""
+
+    @property
+    def arguments(self) -> tuple[HookArgument, ...]:
+        """The options it takes."""
 
     def unavailable(self, events: frozenset[str]) -> str:
         """Say why a kernel with these events cannot do it, or return the empty string."""

@@ -23,6 +23,10 @@ class InvalidRequest(RequestError):
     """A request for a session has a field that cannot be."""
 
 
+class HookUnavailable(RequestError):
+    """This kernel cannot do what the hook needs."""
+
+
 class TooManySessions(RequestError):
     """The node holds as many sessions as it may."""
 

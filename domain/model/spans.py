@@ -129,6 +129,27 @@ class SpanBatch:
             **columns, commands=self.commands, containers=self.containers, kinds=self.kinds
         )
 
+    def shares_tables(self, other: "SpanBatch") -> bool:
+        """Tell whether the numbers of both mean the same."""
+        return (
+            self.commands is other.commands
+            and self.containers is other.containers
+            and self.kinds is other.kinds
+        )
+
+    @classmethod
+    def join(cls, batches: Sequence["SpanBatch"]) -> "SpanBatch":
+        """Put batches that share their tables one after the other; there is at least one."""
+        first = batches[0]
+        if len(batches) == 1:
+            return first
+        columns = {
+            name: np.concatenate([getattr(one, name) for one in batches]) for name in COLUMNS
+        }
+        return cls(
+            **columns, commands=first.commands, containers=first.containers, kinds=first.kinds
+        )
+
 
 COLUMNS = tuple(
     name for name, kind in SpanBatch.__annotations__.items() if "Sequence" not in str(kind)

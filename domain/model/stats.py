@@ -38,6 +38,16 @@ class CpuCounters:
         """Events that nobody can read any more."""
         return self.overrun + self.dropped
 
+    def since(self, earlier: "CpuCounters") -> "CpuCounters":
+        """Return what came after an earlier reading; `entries` is what is there now."""
+        return CpuCounters(
+            cpu=self.cpu,
+            entries=self.entries,
+            overrun=self.overrun - earlier.overrun,
+            dropped=self.dropped - earlier.dropped,
+            read=self.read - earlier.read,
+        )
+
 
 @frozen(kw_only=True)
 class SourceStats:
@@ -56,6 +66,19 @@ class SourceStats:
         """Zero when every recorded event is accounted for."""
         known = self.attributed + self.unattributed + self.lost + self.malformed + self.pending
         return self.recorded - known
+
+    def since(self, earlier: "SourceStats") -> "SourceStats":
+        """Return what came after an earlier balance; what was pending then came after it."""
+        settled = {one.cpu: one for one in earlier.cpus}
+        return SourceStats(
+            recorded=self.recorded - (earlier.recorded - earlier.pending),
+            attributed=self.attributed - earlier.attributed,
+            unattributed=self.unattributed - earlier.unattributed,
+            lost=self.lost - earlier.lost,
+            malformed=self.malformed - earlier.malformed,
+            pending=self.pending,
+            cpus=tuple(one.since(settled.get(one.cpu, CpuCounters(one.cpu))) for one in self.cpus),
+        )
 
 
 @define
@@ -100,3 +123,19 @@ class SessionStats:
             name: self.passed - (one.delivered + one.dropped + one.pending + self.open)
             for name, one in self.exporters.items()
         }
+
+
+def parse_cpu_counters(cpu: int, text: str) -> CpuCounters:
+    """Read `per_cpu/cpuN/stats` (kernel/trace/trace.c, tracing_stats_read)."""
+    numbers = {
+        name.strip(): int(value)
+        for name, _, value in (line.partition(":") for line in text.splitlines())
+        if value.strip().isdigit()
+    }
+    return CpuCounters(
+        cpu=cpu,
+        entries=numbers.get("entries", 0),
+        overrun=numbers.get("overrun", 0),
+        dropped=numbers.get("dropped events", 0),
+        read=numbers.get("read events", 0),
+    )

@@ -10,10 +10,6 @@ from collections.abc import Callable, Mapping
 Renderer = Callable[[int], int | str]
 
 _BITS = 64
-_SIGNED_32 = frozenset({"int", "pid_t", "clockid_t", "timer_t", "key_t", "mqd_t", "key_serial_t"})
-_UNSIGNED_32 = frozenset({"unsigned int", "unsigned", "u32", "uid_t", "gid_t", "qid_t", "__u32"})
-_SIGNED_64 = frozenset({"long", "off_t", "loff_t", "ssize_t", "s64"})
-
 AT_FDCWD = -100
 
 _ACCESS = {0: "O_RDONLY", 1: "O_WRONLY", 2: "O_RDWR", 3: "O_ACCMODE"}
@@ -82,7 +78,14 @@ _CLONE_FLAGS = {
     0x40000000: "CLONE_NEWNET",
     0x80000000: "CLONE_IO",
 }
-_SIGNALS = ["0", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS"]
+_SIGNALS = tuple(
+    f"SIG{name}"
+    for name in (
+        *("NONE", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1"),
+        *("SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP"),
+        *("TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS"),
+    )
+)
 
 
 def argument_renderer(syscall: str, name: str, type_name: str) -> Renderer:
@@ -93,15 +96,7 @@ def argument_renderer(syscall: str, name: str, type_name: str) -> Renderer:
     special = _BY_CALL.get((syscall, name)) or _BY_NAME.get(name)
     if special:
         return special
-    if plain_type in {"umode_t", "mode_t"}:
-        return oct
-    if plain_type in _SIGNED_32:
-        return _signed_32
-    if plain_type in _UNSIGNED_32:
-        return _unsigned_32
-    if plain_type in _SIGNED_64:
-        return _signed_64
-    return int
+    return _BY_TYPE.get(plain_type, int)
 
 
 def _pointer(raw: int) -> str:
@@ -159,6 +154,15 @@ def _clone_flags(raw: int) -> str:
     return "|".join([*shown, *([str(_signal(signal))] if signal else [])]) or "0"
 
 
+_BY_TYPE: Mapping[str, Renderer] = {
+    **dict.fromkeys(("umode_t", "mode_t"), oct),
+    **dict.fromkeys(
+        ("int", "pid_t", "clockid_t", "timer_t", "key_t", "mqd_t", "__s32"), _signed_32
+    ),
+    **dict.fromkeys(("key_serial_t", "const int"), _signed_32),
+    **dict.fromkeys(("unsigned int", "unsigned", "u32", "uid_t", "gid_t", "qid_t"), _unsigned_32),
+    **dict.fromkeys(("long", "off_t", "loff_t", "ssize_t"), _signed_64),
+}
 _BY_NAME: Mapping[str, Renderer] = {
     "dfd": _directory,
     "dirfd": _directory,

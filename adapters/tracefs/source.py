@@ -1,0 +1,164 @@
+"""A source of events: one tracefs instance and its pipes."""
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from attrs import define, field
+from numpy.typing import NDArray
+
+from ...domain.model.stats import CpuCounters, parse_cpu_counters
+from ...ports.kernel_tracer import SubBuffers
+from .errors import tracing_errors
+from .instance import Instance
+
+MAX_VECTORS = 1024
+"""IOV_MAX: so many sub-buffers fit into one readv."""
+
+
+@define(eq=False)
+class TracefsSource:
+    """Reads an instance that has been set up; `close` removes the instance."""
+
+    _instance: Instance
+    formats: Mapping[str, str]
+    header_page: str
+    _sub_buffer_size: int
+    _pipes: dict[int, int] = field(factory=dict)
+    _arena: NDArray[np.uint8] = field(factory=lambda: np.empty(0, dtype=np.uint8))
+    _vectors: list[memoryview] = field(factory=list)
+    _unfollowed: set[int] = field(factory=set)
+    _waiter: asyncio.Future[None] | None = None
+    _awake: bool = False
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the instance."""
+        return self._instance.path.name
+
+    def open_pipes(self) -> None:
+        """Open the raw pipe of every CPU."""
+        for folder in sorted(self._instance.path.glob("per_cpu/cpu*")):
+            pipe = os.open(folder / "trace_pipe_raw", os.O_RDONLY | os.O_NONBLOCK)
+            self._pipes[int(folder.name.removeprefix("cpu"))] = pipe
+
+    def follow(self, tids: Iterable[int]) -> None:
+        """Add tids to the list of those recorded, and take them off that of those not."""
+        wanted = set(tids)
+        if not wanted:
+            return
+        with tracing_errors(f"follow {len(wanted)} tasks in {self.name}"):
+            if self._unfollowed & wanted:
+                self._unfollowed = self._still_unfollowed() - wanted
+                self._instance.write("set_event_notrace_pid", _lines(self._unfollowed))
+            self._instance.append("set_event_pid", map(str, sorted(wanted)))
+
+    def unfollow(self, tids: Iterable[int]) -> None:
+        """Add tids to the list of those not recorded, which goes before the other."""
+        unwanted = set(tids)
+        if not unwanted:
+            return
+        with tracing_errors(f"leave {len(unwanted)} tasks in {self.name}"):
+            self._instance.append("set_event_notrace_pid", map(str, sorted(unwanted)))
+        self._unfollowed |= unwanted
+
+    def _still_unfollowed(self) -> set[int]:
+        """Return the list as the kernel has it: it follows forks and forgets the dead."""
+        text = self._instance.read("set_event_notrace_pid")
+        return {int(word) for word in text.split() if word.isdigit()}
+
+    def start(self) -> None:
+        """Begin to record."""
+        with tracing_errors(f"start recording in {self.name}"):
+            self._instance.record(on=True)
+
+    def stop(self) -> None:
+        """Record no more."""
+        with tracing_errors(f"stop recording in {self.name}"):
+            self._instance.record(on=False)
+
+    async def wait(self) -> None:
+        """Wait until a pipe can be read, or for `wake`."""
+        self._loop = loop = asyncio.get_running_loop()
+        if not self._awake:
+            self._waiter = waiter = loop.create_future()
+            for pipe in self._pipes.values():
+                loop.add_reader(pipe, _resolve, waiter)
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+                for pipe in self._pipes.values():
+                    loop.remove_reader(pipe)
+        self._awake = False
+
+    def wake(self) -> None:
+        """Make `wait` return."""
+        self._awake = True
+        if self._loop is not None and (waiter := self._waiter) is not None:
+            self._loop.call_soon_threadsafe(_resolve, waiter)
+
+    def read(self, limit_bytes: int) -> SubBuffers:
+        """Take whole sub-buffers of each CPU, with one system call each.
+
+        The bytes are valid until the next call.
+        """
+        count = max(1, min(limit_bytes // self._sub_buffer_size, MAX_VECTORS))
+        self._make_room(count)
+        size, position = self._sub_buffer_size, 0
+        cpus: list[NDArray[np.int16]] = []
+        capped = set()
+        with tracing_errors(f"read {self.name}"):
+            for cpu, pipe in self._pipes.items():
+                taken = self._take(pipe, position, count)
+                position += taken
+                cpus.append(np.full(taken, cpu, dtype=np.int16))
+                if taken == count:
+                    capped.add(cpu)
+        return SubBuffers(
+            data=self._arena[: position * size],
+            cpu=np.concatenate(cpus) if cpus else np.empty(0, dtype=np.int16),
+            size=size,
+            capped=frozenset(capped),
+        )
+
+    def _make_room(self, per_cpu: int) -> None:
+        size, pages = self._sub_buffer_size, per_cpu * len(self._pipes)
+        if len(self._vectors) < pages:
+            self._arena = np.empty(pages * size, dtype=np.uint8)
+            whole = self._arena.data
+            self._vectors = [whole[n * size : (n + 1) * size] for n in range(pages)]
+
+    def _take(self, pipe: int, position: int, count: int) -> int:
+        try:
+            taken = os.readv(pipe, self._vectors[position : position + count])
+        except BlockingIOError:
+            return 0
+        return taken // self._sub_buffer_size
+
+    def counters(self) -> tuple[CpuCounters, ...]:
+        """Read the `stats` file of each CPU."""
+        with tracing_errors(f"read the counters of {self.name}"):
+            return tuple(
+                parse_cpu_counters(cpu, self._instance.read(f"per_cpu/cpu{cpu}/stats"))
+                for cpu in self._pipes
+            )
+
+    def close(self) -> None:
+        """Close the pipes, then remove the instance: in the other order the kernel refuses."""
+        pipes, self._pipes = self._pipes, {}
+        for pipe in pipes.values():
+            os.close(pipe)
+        with tracing_errors(f"remove {self.name}"):
+            self._instance.remove()
+
+
+def _resolve(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _lines(tids: Iterable[int]) -> str:
+    return "".join(f"{tid}\n" for tid in sorted(tids))

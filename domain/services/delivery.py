@@ -1,0 +1,123 @@
+"""Between the pipeline and an exporter: a bounded queue that counts what becomes of each event."""
+
+import asyncio
+from collections import deque
+
+import structlog
+from attrs import define, field
+
+from ...ports.clock import Clock
+from ...ports.errors import ExportFailed
+from ...ports.span_exporter import SpanSink
+from ..model.spans import SpanBatch
+from ..model.stats import ExporterStats
+
+QUEUE_BYTES = 32 << 20
+"""What may wait for one exporter of one session, as columns; more is dropped and counted."""
+
+GATHER_SECONDS = 0.1
+"""How long spans wait for more of them: a write has a cost of its own."""
+
+WRITE_BYTES = 1 << 20
+"""From so many on, they are written at once."""
+
+_log = structlog.get_logger()
+
+
+@define(kw_only=True, eq=False)
+class Delivery:
+    """Brings one session's spans to one sink; lives as long as a run of the session."""
+
+    name: str
+    sink: SpanSink
+    clock: Clock
+    statistics: ExporterStats
+    error: str = ""
+    _queue: deque[SpanBatch] = field(factory=deque)
+    _queued_bytes: int = 0
+    _arrived: asyncio.Event = field(factory=asyncio.Event)
+    _closing: bool = False
+    _task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._task = asyncio.create_task(self._run(), name=f"delivery to {self.name}")
+
+    def offer(self, batch: SpanBatch) -> None:
+        """Take spans, or drop them all if the queue is full."""
+        if self._queued_bytes + batch.nbytes > QUEUE_BYTES or self._closing:
+            self.statistics.dropped += batch.events
+            self.statistics.dropped_spans += len(batch)
+            return
+        self.statistics.pending += batch.events
+        self._queue.append(batch)
+        self._queued_bytes += batch.nbytes
+        self._arrived.set()
+
+    async def close(self, deadline_seconds: float) -> None:
+        """Deliver what waits, for so long at most; drop the rest, and close the sink."""
+        self._closing = True
+        self._arrived.set()
+        if self._task is not None:
+            try:
+                await asyncio.wait_for(self._task, deadline_seconds)
+            except TimeoutError:
+                self._fail(f"exporter {self.name} was too slow: the rest was dropped")
+            self._task = None
+        self._drop_all()
+        try:
+            await asyncio.wait_for(self.sink.close(), deadline_seconds)
+        except (ExportFailed, TimeoutError) as error:
+            self._fail(str(error) or f"exporter {self.name} did not close in time")
+
+    async def _run(self) -> None:
+        while self._queue or not self._closing:
+            self._arrived.clear()
+            if not self._queue:
+                await self._arrived.wait()
+            if self._queued_bytes < WRITE_BYTES and not self._closing:
+                await self.clock.sleep(GATHER_SECONDS)
+            await self._deliver()
+
+    async def _deliver(self) -> None:
+        """Write the next spans; a sink takes all of them or none."""
+        if not self._queue:
+            return
+        batch = self._next()
+        counts = self.statistics
+        try:
+            await self.sink.write(batch)
+        except BaseException as error:
+            counts.dropped += batch.events
+            counts.dropped_spans += len(batch)
+            if not isinstance(error, ExportFailed):
+                raise
+            self._fail(str(error))
+        else:
+            counts.delivered += batch.events
+            counts.delivered_spans += len(batch)
+        finally:
+            counts.pending -= batch.events
+
+    def _next(self) -> SpanBatch:
+        """Join waiting batches that use the same tables."""
+        batches = [self._queue.popleft()]
+        size = batches[0].nbytes
+        while self._queue and self._queue[0].shares_tables(batches[0]) and size < WRITE_BYTES:
+            batches.append(self._queue.popleft())
+            size += batches[-1].nbytes
+        self._queued_bytes -= size
+        return SpanBatch.join(batches)
+
+    def _drop_all(self) -> None:
+        for batch in self._queue:
+            self.statistics.dropped += batch.events
+            self.statistics.dropped_spans += len(batch)
+            self.statistics.pending -= batch.events
+        self._queue.clear()
+        self._queued_bytes = 0
+
+    def _fail(self, why: str) -> None:
+        if why != self.error:
+            _log.warning("export.failed", exporter=self.name, error=why)
+        self.error = why

@@ -1,0 +1,123 @@
+"""Keeping a source's tasks in step with `/proc`.
+
+The stream itself tells of forks and exits. `/proc` tells who was there before, who came into a
+container by another way than a fork of its tasks, and what the stream lost.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+from attrs import define, field
+
+from ...ports.clock import Clock
+from ...ports.errors import DiscoveryFailed
+from ...ports.pod_discovery import PodDiscovery
+from ..model.pod import Container
+from .runner import SourceRunner
+
+LOOK_SECONDS = 1.0
+"""How often `/proc` is read without a reason."""
+
+SHARE_OF_A_CORE = 0.01
+"""Reading `/proc` may take so much of a core: where it is slow, it is done less often."""
+
+MISSING_NS = 2_000_000_000
+"""A task that `/proc` has not had for so long is gone, whatever the stream says."""
+
+ROUNDS = 20
+"""A container that makes tasks faster than they can be read is given up on after so many."""
+
+_log = structlog.get_logger()
+
+
+@define(kw_only=True, eq=False)
+class TaskFollower:
+    """Looks after the tasks of the containers of one source."""
+
+    runner: SourceRunner
+    discovery: PodDiscovery
+    clock: Clock
+    checked: Callable[[], None] = lambda: None
+    """Called after every look."""
+    _hurry: asyncio.Event = field(factory=asyncio.Event)
+    _missing: dict[int, dict[int, int]] = field(factory=dict)
+
+    async def follow(self, container: Container) -> int:
+        """Have all tasks of a container recorded; return the container's number.
+
+        Each task is known to the pipeline before the kernel records it, so nothing recorded is
+        nobody's. A task made meanwhile is followed by the kernel, or found by the next look.
+        """
+        tasks = self.runner.pipeline.tasks
+        async with self.runner.lock:
+            number = tasks.container_number(container)
+        for _ in range(ROUNDS):
+            present = await self.discovery.tasks_of(container)
+            async with self.runner.lock:
+                news = tasks.add(number, present)
+                self._forget_missing(number, {task.tid for task in present})
+            if not news:
+                return number
+            await asyncio.to_thread(self.runner.pipeline.source.follow, news)
+        _log.warning("source.tasks_unsettled", container=container.name, pod=container.pod)
+        return number
+
+    async def leave(self, containers: Iterable[int]) -> None:
+        """Have the tasks of these containers recorded no more."""
+        tasks, source = self.runner.pipeline.tasks, self.runner.pipeline.source
+        for number in containers:
+            left: set[int] = set()
+            async with self.runner.lock:
+                tids = tasks.tids(number)
+            while tids - left:
+                await asyncio.to_thread(source.unfollow, tids - left)
+                left |= tids
+                await self.runner.drain()  # tasks made meanwhile show in the stream
+                async with self.runner.lock:
+                    tids = tasks.tids(number)
+            async with self.runner.lock:
+                tasks.forget(left)
+            self._missing.pop(number, None)
+
+    def hurry(self) -> None:
+        """Look again soon."""
+        self._hurry.set()
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        pause = LOOK_SECONDS
+        while True:
+            try:
+                await asyncio.wait_for(self._hurry.wait(), pause)
+            except TimeoutError:
+                pass
+            else:
+                await self.clock.sleep(pause / 10)
+            self._hurry.clear()
+            began = self.clock.trace_ns()
+            await self.look()
+            taken = (self.clock.trace_ns() - began) / 1e9
+            pause = max(LOOK_SECONDS, taken / SHARE_OF_A_CORE)
+
+    async def look(self) -> None:
+        """Read the tasks of every container that a session wants."""
+        shares = self.runner.pipeline.shares.values()
+        wanted = sorted({number for share in shares for number in share.containers})
+        for number in wanted:
+            try:
+                await self.follow(self.runner.pipeline.tasks.containers[number])
+            except DiscoveryFailed as error:
+                _log.warning("discovery.failed", error=str(error))
+        self.checked()
+
+    def _forget_missing(self, number: int, present: set[int]) -> None:
+        """Forget tasks that have been missing for long: their exit was lost.
+
+        Of those missing for a moment, the stream has not been read to their end yet.
+        """
+        tasks, now = self.runner.pipeline.tasks, self.clock.trace_ns()
+        before = self._missing.get(number, {})
+        missing = {tid: before.get(tid, now) for tid in tasks.tids(number) - present}
+        tasks.forget(tid for tid, since in missing.items() if now - since > MISSING_NS)
+        self._missing[number] = missing

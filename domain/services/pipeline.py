@@ -1,0 +1,206 @@
+"""The way of an event, from sub-buffers to the spans of sessions. Read `TracePipeline.drain`."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from attrs import define, evolve, field, frozen
+
+from ...ports.clock import Clock
+from ...ports.kernel_tracer import SubBuffers, TraceSource
+from ..model.calls import Calls
+from ..model.event_batch import EventLayout, EventSchema, EventTable
+from ..model.event_format import EventFormat, parse_event_format
+from ..model.merge import TimeMerge, horizon
+from ..model.pairing import CallPairing
+from ..model.ring_buffer import (
+    LossMark,
+    Records,
+    SubBufferLayout,
+    decode_sub_buffers,
+    parse_header_page,
+)
+from ..model.share import SessionShare, SpanTables
+from ..model.spans import SpanBatch
+from ..model.stats import CpuCounters, SourceStats
+from ..model.syscalls import SyscallTable
+from ..model.tasks import TASK_EVENTS, Attribution, TaskIndex
+
+DRAIN_BYTES = 1 << 20
+"""At most so much is read of each CPU at once; more is read at once after."""
+
+
+@frozen(kw_only=True, eq=False)
+class SourceLayout:
+    """All that is worked out of a source's texts before its first event. It can be shared."""
+
+    sub_buffer: SubBufferLayout
+    schema: EventSchema
+    syscalls: SyscallTable
+    task_event_ids: Mapping[str, int]
+
+    @classmethod
+    def of(cls, header_page: str, formats: Mapping[str, str]) -> "SourceLayout":
+        """Read the texts; raise `DataError` if they cannot be read."""
+        parsed = {name: parse_event_format(text) for name, text in formats.items()}
+        syscalls = SyscallTable.of(parsed)
+        tasks = [parsed[name] for name in TASK_EVENTS]
+        return cls(
+            sub_buffer=parse_header_page(header_page),
+            schema=EventSchema.of([*syscalls.layouts(), *map(_own_layout, TASK_EVENTS, tasks)]),
+            syscalls=syscalls,
+            task_event_ids={name: parsed[name].event_id for name in TASK_EVENTS},
+        )
+
+
+def _own_layout(name: str, event: EventFormat) -> tuple[EventLayout, list[int]]:
+    return EventLayout(name, event.dtype, event.size), [event.event_id]
+
+
+@frozen(kw_only=True, eq=False)
+class DrainReport:
+    """What a drain brought: spans by session, and what needs somebody's attention.
+
+    `more` says that CPUs still hold events; `strangers` that tasks were seen which are nobody's,
+    or that events about tasks may be missing, so that `/proc` should be read again.
+    """
+
+    spans: Mapping[str, SpanBatch]
+    events: int = 0
+    more: bool = False
+    strangers: bool = False
+    losses: int = 0
+
+
+@define(kw_only=True, eq=False)
+class TracePipeline:
+    """Turns what one source records into spans; lives as long as the source.
+
+    It is not safe for threads: its owner sees to it that calls never overlap.
+    """
+
+    source: TraceSource
+    layout: SourceLayout
+    clock: Clock
+    tasks: TaskIndex = field(init=False)
+    shares: dict[str, SessionShare] = field(factory=dict)
+    _merge: TimeMerge = field(init=False)
+    _pairing: CallPairing = field(init=False)
+    _losses: list[LossMark] = field(factory=list)
+    _newest: dict[int, int] = field(factory=dict)
+    _decoded: int = 0
+    _attributed: int = 0
+    _unattributed: int = 0
+    _malformed_records: int = 0
+    _malformed_pages: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with nothing known."""
+        self.tasks = TaskIndex(event_ids=dict(self.layout.task_event_ids))
+        self._merge = TimeMerge(self.layout.schema)
+        self._pairing = CallPairing(self.layout.syscalls)
+
+    def drain(self) -> DrainReport:
+        """Take what the kernel has recorded and bring it to the sessions."""
+        started_ns = self.clock.trace_ns()
+        tables = self._tables(started_ns)
+        taken = self.source.read(DRAIN_BYTES)
+        records = decode_sub_buffers(taken.data, taken.cpu, layout=self.layout.sub_buffer)
+        table, too_short = self.layout.schema.decode(records)
+        known_until_ns = horizon(started_ns, self._note(records, taken, too_short))
+        table = self._merge.merge(table, known_until_ns)
+        whose = self.tasks.attribute(table)
+        calls = self._pairing.pair(table, whose, self._due(known_until_ns))
+        calls = self._end_tasks(calls, started_ns)
+        spans = self._share_out(table, whose, calls, tables)
+        self._tidy()
+        return DrainReport(
+            spans=spans,
+            events=len(records),
+            more=bool(taken.capped),
+            strangers=bool((whose.container < 0).any()) or bool(records.losses),
+            losses=len(records.losses),
+        )
+
+    def finish(self, session_id: str) -> SpanBatch:
+        """End a session's share; return the calls it leaves unfinished."""
+        share = self.shares.pop(session_id)
+        return share.finish(self._pairing.open_calls(), self._tables(self.clock.trace_ns()))
+
+    def statistics(self, counters: Iterable[CpuCounters]) -> SourceStats:
+        """Balance what the kernel counted with what was made of it."""
+        cpus = tuple(counters)
+        read = sum(one.read for one in cpus)
+        return SourceStats(
+            recorded=sum(one.recorded for one in cpus),
+            attributed=self._attributed,
+            unattributed=self._unattributed,
+            lost=sum(one.lost for one in cpus),
+            malformed=self._malformed(read),
+            pending=sum(one.entries for one in cpus) + self._merge.pending,
+            cpus=cpus,
+        )
+
+    def _malformed(self, read: int) -> int:
+        """Count events in what could not be read: only the kernel knows how many there were."""
+        skipped = max(0, read - self._decoded) if self._malformed_pages else 0
+        return self._malformed_records + skipped
+
+    def _tables(self, now_ns: int) -> SpanTables:
+        return SpanTables(
+            containers=self.tasks.containers,
+            commands=self.tasks.segments.commands,
+            kinds=self.layout.syscalls.kinds,
+            wall_offset_ns=self.clock.wall_ns() - now_ns,
+        )
+
+    def _note(self, records: Records, taken: SubBuffers, too_short: int) -> dict[int, int]:
+        """Count what was decoded; return the newest stamp of each CPU that holds more."""
+        self._decoded += len(records)
+        self._malformed_records += too_short
+        self._malformed_pages += records.malformed
+        for mark in records.losses:
+            since = mark.since_ns or self._newest.get(mark.cpu, 0)
+            self._losses.append(evolve(mark, since_ns=since))
+        if len(records):
+            last = np.flatnonzero(np.append(records.cpu[1:] != records.cpu[:-1], True))
+            newest = zip(records.cpu[last].tolist(), records.time_ns[last].tolist(), strict=True)
+            self._newest.update(newest)
+        return {cpu: self._newest.get(cpu, 0) for cpu in taken.capped}
+
+    def _due(self, until_ns: int) -> list[LossMark]:
+        """Return the losses that began before a time; keep those that reach beyond it."""
+        due = [mark for mark in self._losses if mark.since_ns < until_ns]
+        self._losses = [mark for mark in self._losses if mark.until_ns >= until_ns]
+        return due
+
+    def _end_tasks(self, calls: Calls, now_ns: int) -> Calls:
+        """Close what tasks had open that ended without an event to say so."""
+        if not (ended := self.tasks.release()):
+            return calls
+        return Calls.join(calls, self._pairing.close(ended, now_ns)).in_order()
+
+    def _share_out(
+        self, table: EventTable, whose: Attribution, calls: Calls, tables: SpanTables
+    ) -> dict[str, SpanBatch]:
+        anybodys = np.zeros(len(table), dtype=np.bool_)
+        spans = {}
+        open_calls = self._pairing.open_calls()
+        for session_id, share in self.shares.items():
+            batch, own = share.take(
+                table, whose, calls, syscalls=self.layout.syscalls, tables=tables
+            )
+            share.count_open(open_calls)
+            anybodys |= own
+            if len(batch):
+                spans[session_id] = batch
+        attributed = int(np.count_nonzero(anybodys))
+        self._attributed += attributed
+        self._unattributed += len(table) - attributed
+        return spans
+
+    def _tidy(self) -> None:
+        """Clear out what long-running sources gather; spans keep the tables they were given."""
+        in_use = self._pairing.open_calls().command
+        numbers = self.tasks.segments.compact(in_use)
+        if numbers is not None:
+            self._pairing.renumber_commands(numbers)
