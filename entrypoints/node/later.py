@@ -1,0 +1,77 @@
+"""What the node role is known by, but cannot do in this version: asking for it is an error.
+
+It is never ignored: whoever sets one of these relies on it.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from ..options import Option, last
+
+LATER_EXPORTERS = ("jaeger", "otlp", "zpages")
+
+_ALL_PERCENT = 100
+_ENDPOINT = re.compile(
+    "OTEL_EXPORTER_OTLP_.+|JAEGER_(ENDPOINT|COLLECTOR_ENDPOINT|AGENT_ENDPOINT|USER|PASSWORD)"
+)
+
+
+def _later(what: str) -> Callable[[Sequence[str]], object]:
+    def parse(texts: Sequence[str]) -> None:
+        if any(texts):
+            raise ValueError(f"{what} is not part of this version")
+
+    return parse
+
+
+def _sample_rate(text: str) -> None:
+    word = text.strip().lower()
+    percent = float(word) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?", word) else -1.0
+    if word not in ("never", "always") and not 0 <= percent <= _ALL_PERCENT:
+        raise ValueError(f"{text!r} is neither always, never, nor a percentage from 0 to 100")
+    if word != "always" and percent != _ALL_PERCENT:
+        raise ValueError("sampling is not part of this version; write always, or leave it out")
+
+
+LATER: Mapping[str, Option] = {
+    "cri_endpoint": Option(
+        flag="--cri-endpoint",
+        variables=("TRACER_CRI_ENDPOINT",),
+        parse=_later("discovery through a CRI"),
+        meaning="a CRI socket; not part of this version",
+    ),
+    "trace_hooks": Option(
+        flag="--trace-hooks",
+        variables=("TRACER_HOOKS",),
+        parse=_later("a directory of external hook managers"),
+        meaning="a directory with external hook managers; not part of this version",
+    ),
+    "jaeger_endpoint": Option(
+        flag="--jaeger-endpoint",
+        variables=("TRACER_JEAGER_ENDPOINT", "TRACER_JAEGER_ENDPOINT"),
+        parse=_later("export to Jaeger"),
+        meaning="a Jaeger collector; not part of this version",
+    ),
+    "sample_rate": Option(
+        flag="--trace-sample-rate",
+        variables=(),
+        parse=last(_sample_rate),
+        meaning="only always in this version",
+    ),
+}
+
+
+def refuse_later(environ: Mapping[str, str], *, exporters_chosen: bool) -> None:
+    """Refuse variables that ask for zPages, or imply an exporter this version does not have.
+
+    The latter imply nothing where exporters are chosen by name.
+    """
+    given = sorted(name for name, value in environ.items() if value.strip())
+    if "ZPAGES_PORT" in given:
+        raise ValueError("ZPAGES_PORT: zPages are not part of this version; unset it")
+    implied = [name for name in given if _ENDPOINT.fullmatch(name)]
+    if implied and not exporters_chosen:
+        raise ValueError(
+            f"{implied[0]}: export to Jaeger or OTLP is not part of this version; unset it, or"
+            " choose where spans go with --trace-exporter"
+        )

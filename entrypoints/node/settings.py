@@ -1,0 +1,207 @@
+"""What the node role can be told, by flags and by variables of its environment."""
+
+# ruff: noqa: RUF009 - `option` makes a field, as attrs.field does
+
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attrs import Factory, frozen
+
+from .. import values
+from ..options import command_line, last, option, options_of, read_options
+from ..values import Address
+from .later import LATER, LATER_EXPORTERS, refuse_later
+
+PROGRAM = "tracer-node"
+EXPORTERS = ("console", "file", "file:perfetto", "file:jsonl")
+SERVICE_NAME = "container-tracer"
+
+MAX_SESSIONS = 65536
+MIN_BUFFER_KIB = 4
+MAX_BUFFER_KIB = 4 * 2**20
+"""4 GiB per CPU."""
+
+
+def _exporters(texts: Sequence[str]) -> tuple[str, ...]:
+    for text in texts:
+        if text in LATER_EXPORTERS:
+            raise ValueError(f"exporter {text!r} is not part of this version")
+        if text not in EXPORTERS:
+            raise ValueError(f"there is no exporter {text!r}; there are: {', '.join(EXPORTERS)}")
+    return tuple(dict.fromkeys(texts))
+
+
+def _node_name(text: str) -> str:
+    return values.one_line(text) or socket.gethostname()
+
+
+def _service_name(text: str) -> str:
+    return values.one_line(text) or SERVICE_NAME
+
+
+def _paths(texts: Sequence[str]) -> tuple[Path, ...]:
+    return tuple(values.path(text) for text in texts)
+
+
+@frozen(kw_only=True)
+class NodeSettings:
+    """Everything the node role is told; the wiring gets it whole."""
+
+    address: Address = option(
+        "--address",
+        "TRACER_API_ADDRESS",
+        default=Address("", 8080),
+        parse=last(values.address),
+        meaning="IP:port to listen on, [IPv6]:port, or :port for all addresses; default :8080",
+    )
+    """Where the API listens."""
+
+    node_name: str = option(
+        "--node-name",
+        "TRACER_NODE_NAME",
+        default=Factory(socket.gethostname),
+        parse=last(_node_name),
+        meaning="the node's name in logs and traces; default the host name",
+    )
+    """What the node is called in logs, answers and traces."""
+
+    pod_name: str = option(
+        "--pod-name",
+        "TRACER_POD_NAME",
+        default="",
+        parse=last(values.one_line),
+        meaning="the pod this tracer itself runs in",
+    )
+    """The pod this tracer itself runs in, or the empty string."""
+
+    run_paths: tuple[Path, ...] = option(
+        "--run-path",
+        "TRACER_RUN_PATHS",
+        default=(Path("/run"), Path("/var/run")),
+        parse=_paths,
+        split=values.words,
+        meaning="where runtimes keep names of containers; repeatable; default /run, /var/run",
+    )
+    """Where container runtimes keep their state; folders that do not exist are no error."""
+
+    procfs_path: Path = option(
+        "--procfs-path",
+        "TRACER_PROCFS_PATH",
+        default=Path("/proc"),
+        parse=last(values.folder),
+        meaning="where the host's procfs is mounted; default /proc",
+    )
+    """Where the host's procfs is mounted."""
+
+    sysfs_path: Path = option(
+        "--sysfs-path",
+        "TRACER_SYSFS_PATH",
+        default=Path("/sys"),
+        parse=last(values.folder),
+        meaning="where the host's sysfs is mounted; default /sys",
+    )
+    """Where the host's sysfs is mounted; tracefs is found through the mounts."""
+
+    use_procfs: bool = option(
+        "--use-procfs",
+        "TRACER_FORCE_PROCFS",
+        default=False,
+        parse=last(values.switch),
+        switch=True,
+        meaning="find containers through procfs even if a CRI answers; default off",
+    )
+    """Whether containers must be found through procfs; in this version they always are."""
+
+    mount_tracefs: bool = option(
+        "--mount-tracefs",
+        "TRACER_MOUNT_TRACEFS",
+        default=False,
+        parse=last(values.switch),
+        switch=True,
+        meaning="mount tracefs if it is not mounted; default off",
+    )
+    """Whether to mount tracefs if it is not mounted."""
+
+    max_sessions: int = option(
+        "--max-sessions",
+        "TRACER_MAX_SESSIONS",
+        default=64,
+        parse=last(values.number(1, MAX_SESSIONS)),
+        meaning="how many sessions the node holds at most; default 64",
+    )
+    """How many sessions the node holds at most."""
+
+    buffer_kib: int = option(
+        "--buffer-kib",
+        "TRACER_BUFFER_KIB",
+        default=8192,
+        parse=last(values.number(MIN_BUFFER_KIB, MAX_BUFFER_KIB)),
+        meaning="size of the kernel's buffer per CPU and source, in KiB; default 8192",
+    )
+    """Size of the kernel's ring buffer, per CPU and source, in KiB."""
+
+    exporters: tuple[str, ...] = option(
+        "--trace-exporter",
+        "TRACER_EXPORTER",
+        default=("console",),
+        parse=_exporters,
+        split=values.words,
+        meaning=f"where spans go: {', '.join(EXPORTERS)}; repeatable; default console",
+    )
+    """Where the spans of a session go that does not say so itself; each of `EXPORTERS` once."""
+
+    trace_file_directory: Path = option(
+        "--trace-file-directory",
+        "TRACER_FILE_DIRECTORY",
+        default=Path("/var/lib/container-tracer/traces"),
+        parse=last(values.path),
+        meaning="where file exporters write; default /var/lib/container-tracer/traces",
+    )
+    """Where file exporters write; it need not exist yet."""
+
+    service_name: str = option(
+        "--trace-service-name",
+        "OTEL_SERVICE_NAME",
+        default=SERVICE_NAME,
+        parse=last(_service_name),
+        meaning=f"service.name of what is exported; default {SERVICE_NAME}",
+    )
+    """`service.name` of everything that is exported."""
+
+    tags: Mapping[str, str] = option(
+        "--trace-tag",
+        "OTEL_RESOURCE_ATTRIBUTES",
+        default=Factory(dict),
+        parse=values.tags,
+        split=values.resource_attributes,
+        meaning="key=value, attached to everything that is exported; repeatable",
+    )
+    """Attributes of the resource of everything that is exported."""
+
+    verbose: bool = option(
+        "--verbose",
+        "TRACE_KUBE_VERBOSE",
+        "TRACER_VERBOSE",
+        default=False,
+        parse=last(values.switch),
+        switch=True,
+        meaning="debug logs; default off",
+    )
+    """Whether to log what helps to debug."""
+
+
+def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettings:
+    """Read the command line (without the program's name) and the environment.
+
+    Anything wrong: one line on stderr, and `SystemExit` with status 2. `--version` and `--help`
+    answer on stdout and exit with 0.
+    """
+    options = options_of(NodeSettings)
+    parser = command_line(PROGRAM, {**options, **LATER})
+    given = read_options(parser, {**options, **LATER}, argv=argv, environ=environ)
+    try:
+        refuse_later(environ, exporters_chosen="exporters" in given)
+    except ValueError as error:
+        parser.error(str(error))
+    return NodeSettings(**{name: value for name, value in given.items() if name in options})

@@ -1,0 +1,128 @@
+"""Options of a program: from its command line and its environment to typed values.
+
+A program declares its options as fields of an attrs class (`option`) and reads
+them all at once (`read_options`). A flag beats its variables; of several variables the first
+that is not empty counts; an empty variable is as good as none.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from attrs import field, fields, frozen
+
+from .. import __version__
+
+_METADATA = "container_tracer.option"
+
+
+@frozen(kw_only=True)
+class Option:
+    """How an option is given, and what becomes of its text.
+
+    `parse` takes every text given for it, in order, and raises `ValueError` with what is wrong.
+    `split` takes the text of a variable apart. A `switch` may be given without a value.
+    """
+
+    flag: str
+    variables: tuple[str, ...]
+    parse: Callable[[Sequence[str]], object]
+    meaning: str
+    split: Callable[[str], Sequence[str]] = lambda text: [text] if text else []
+    switch: bool = False
+
+    def read(self, name: str, texts: Sequence[str]) -> object:
+        """Parse texts; raise `ValueError` that names where they come from."""
+        try:
+            return self.parse(texts)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+
+def last(parse: Callable[[str], object]) -> Callable[[Sequence[str]], object]:
+    """Let the last text given for an option count."""
+    return lambda texts: parse(texts[-1])
+
+
+def option(
+    flag: str,
+    *variables: str,
+    default: object,
+    parse: Callable[[Sequence[str]], object],
+    meaning: str,
+    split: Callable[[str], Sequence[str]] = lambda text: [text] if text else [],
+    switch: bool = False,
+) -> Any:  # noqa: ANN401 - it stands for the field's value, of whatever type that is
+    """Declare a field of a settings class; the parameters are those of `Option`."""
+    how = Option(
+        flag=flag, variables=variables, parse=parse, meaning=meaning, split=split, switch=switch
+    )
+    return field(default=default, metadata={_METADATA: how})
+
+
+def options_of(settings: type) -> dict[str, Option]:
+    """Return the options of a settings class, by the name of the field."""
+    return {one.name: one.metadata[_METADATA] for one in fields(settings)}
+
+
+def read_options(
+    parser: "CommandLine",
+    options: Mapping[str, Option],
+    *,
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+) -> dict[str, Any]:
+    """Read what was given, by name; whatever was not given is left out.
+
+    Anything wrong: one line on stderr, and the program exits with status 2.
+    """
+    flags = vars(parser.parse_args(argv))
+    values = {}
+    try:
+        for name, how in options.items():
+            given = _given(how, flags[name], environ)
+            if given is not None:
+                values[name] = how.read(*given)
+    except ValueError as error:
+        parser.error(str(error))
+    return values
+
+
+def _given(
+    how: Option, flag_texts: Sequence[str] | None, environ: Mapping[str, str]
+) -> tuple[str, Sequence[str]] | None:
+    if flag_texts is not None:
+        return how.flag, flag_texts
+    for variable in how.variables:
+        if texts := how.split(environ.get(variable, "").strip()):
+            return variable, texts
+    return None
+
+
+class CommandLine(argparse.ArgumentParser):
+    """argparse that complains in one line, and takes no abbreviations."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, in one line whatever was given, and exit with status 2."""
+        line = "".join(
+            one if one.isprintable() else one.encode("unicode_escape").decode() for one in message
+        )
+        self.exit(2, f"{self.prog}: {line}\n")
+
+
+def command_line(program: str, options: Mapping[str, Option]) -> CommandLine:
+    """Make the parser of a program; `--help` shows the variables too."""
+    parser = CommandLine(prog=program, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"{program} {__version__}")
+    for name, how in options.items():
+        variables = f" [{', '.join(how.variables)}]" if how.variables else ""
+        parser.add_argument(
+            how.flag,
+            dest=name,
+            action="append",
+            metavar="VALUE",
+            nargs="?" if how.switch else None,
+            const="true" if how.switch else None,
+            help=(how.meaning + variables).replace("%", "%%"),
+        )
+    return parser

@@ -1,0 +1,123 @@
+"""Texts of options become values; each function raises `ValueError` with what is wrong."""
+
+import re
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import unquote
+
+from attrs import frozen
+
+MAX_PORT = 65535
+
+_TRUE = frozenset({"1", "true", "yes", "on", "y"})
+_FALSE = frozenset({"0", "false", "no", "off", "n", ""})
+
+_RESERVED_TAGS = frozenset({"service.name", "host.name", "operatingSystem", "provider", "nodeName"})
+_RESERVED_PREFIXES = ("k8s.", "container.", "process.", "thread.")
+
+
+@frozen
+class Address:
+    """Where to listen; an empty host is every address of this machine."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Write it as it is given: `IP:port`, or `[IP]:port` for IPv6."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def address(text: str) -> Address:
+    """Read `IP:port`, `[IPv6]:port` or `:port`."""
+    matched = re.fullmatch(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<v4>[^:\[\]]*)):(?P<port>[^:]*)", text)
+    if matched is None:
+        raise ValueError(f"{text!r} is no address; write IP:port, :port, or [IPv6]:port")
+    host = matched["v6"] or matched["v4"] or ""
+    if host:
+        _check_ip(host, version=6 if matched["v6"] else 4)
+    return Address(host, port(matched["port"]))
+
+
+def _check_ip(text: str, *, version: int) -> None:
+    try:
+        found = ip_address(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no IP address") from error
+    if found.version != version:
+        raise ValueError(f"{text!r} is no IPv{version} address")
+
+
+def port(text: str) -> int:
+    """Read the number of a port."""
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= MAX_PORT:
+        raise ValueError(f"port {text!r} is not a number from 1 to {MAX_PORT}")
+    return int(text)
+
+
+def switch(text: str) -> bool:
+    """Read a yes or no, in any usual spelling."""
+    word = text.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError(f"{text!r} is neither true nor false; write 1, 0, yes, no, on or off")
+    return word in _TRUE
+
+
+def number(smallest: int, largest: int) -> Callable[[str], int]:
+    """Make a reader of integers in a range."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,18}", text) or not smallest <= int(text) <= largest:
+            raise ValueError(f"{text!r} is not a number from {smallest} to {largest}")
+        return int(text)
+
+    return read
+
+
+def one_line(text: str) -> str:
+    """Read a name: anything that can be shown in a line."""
+    if not text.isprintable():
+        raise ValueError(f"{text!r} has characters that cannot be shown")
+    return text
+
+
+def path(text: str) -> Path:
+    """Read a path, which need not exist."""
+    if not text or "\0" in text:
+        raise ValueError(f"{text!r} is no path")
+    return Path(text)
+
+
+def folder(text: str) -> Path:
+    """Read the path of a folder that exists."""
+    found = path(text)
+    if not found.is_dir():
+        raise ValueError(f"{text!r} is no folder that can be read")
+    return found
+
+
+def words(text: str) -> list[str]:
+    """Split a list in a variable at commas, semicolons and blanks."""
+    return [word for word in re.split(r"[,;\s]+", text) if word]
+
+
+def resource_attributes(text: str) -> list[str]:
+    """Split OTEL_RESOURCE_ATTRIBUTES: at commas, with values percent-encoded."""
+    return [unquote(pair.strip()) for pair in text.split(",") if pair.strip()]
+
+
+def tags(texts: Sequence[str]) -> dict[str, str]:
+    """Read `key=value` pairs; refuse what is set from what is traced, and keys given twice."""
+    read: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        key = key.strip()
+        if not equals or not key or not text.isprintable():
+            raise ValueError(f"{text!r} is no key=value")
+        if key in _RESERVED_TAGS or key.startswith(_RESERVED_PREFIXES):
+            raise ValueError(f"{key!r} is reserved: it is set from what is traced")
+        if key in read:
+            raise ValueError(f"{key!r} is given twice")
+        read[key] = value.strip()
+    return read

@@ -1,0 +1,256 @@
+"""What the node role is told, and what it refuses to be told."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from attrs import fields
+
+from container_tracer import __version__
+from container_tracer.entrypoints.node.settings import NodeSettings, read_settings
+from container_tracer.entrypoints.values import Address
+
+
+def refusal(
+    capsys: pytest.CaptureFixture[str], *argv: str, environ: dict[str, str] | None = None
+) -> str:
+    """Return the one line that says why nothing was started."""
+    with pytest.raises(SystemExit) as raised:
+        read_settings(argv, environ or {})
+    captured = capsys.readouterr()
+    assert raised.value.code == 2
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.isprintable()
+    assert line.startswith("tracer-node: ")
+    return line
+
+
+def test_nothing_has_to_be_said() -> None:
+    assert read_settings([], {}) == NodeSettings(
+        address=Address("", 8080),
+        node_name=socket.gethostname(),
+        pod_name="",
+        run_paths=(Path("/run"), Path("/var/run")),
+        procfs_path=Path("/proc"),
+        sysfs_path=Path("/sys"),
+        use_procfs=False,
+        mount_tracefs=False,
+        max_sessions=64,
+        buffer_kib=8192,
+        exporters=("console",),
+        trace_file_directory=Path("/var/lib/container-tracer/traces"),
+        service_name="container-tracer",
+        tags={},
+        verbose=False,
+    )
+
+
+def test_everything_can_be_said_by_flag(tmp_path: Path) -> None:
+    argv = (
+        "--address 10.0.0.1:9 --node-name n --pod-name=p --run-path /a --run-path=/b"
+        f" --procfs-path {tmp_path} --sysfs-path={tmp_path} --use-procfs --mount-tracefs"
+        " --max-sessions 3 --buffer-kib=16 --trace-exporter file:jsonl --trace-exporter console"
+        f" --trace-file-directory {tmp_path}/t --trace-service-name s --trace-tag a=b=c"
+        " --trace-tag x= --verbose --trace-sample-rate always"
+    ).split()
+    assert read_settings(argv, {}) == NodeSettings(
+        address=Address("10.0.0.1", 9),
+        node_name="n",
+        pod_name="p",
+        run_paths=(Path("/a"), Path("/b")),
+        procfs_path=tmp_path,
+        sysfs_path=tmp_path,
+        use_procfs=True,
+        mount_tracefs=True,
+        max_sessions=3,
+        buffer_kib=16,
+        exporters=("file:jsonl", "console"),
+        trace_file_directory=tmp_path / "t",
+        service_name="s",
+        tags={"a": "b=c", "x": ""},
+        verbose=True,
+    )
+
+
+def test_everything_can_be_said_by_variable(tmp_path: Path) -> None:
+    environ = {
+        "TRACER_API_ADDRESS": "[::1]:9",
+        "TRACER_NODE_NAME": "n",
+        "TRACER_POD_NAME": "p",
+        "TRACER_RUN_PATHS": "/a, /b;/c /d",
+        "TRACER_PROCFS_PATH": str(tmp_path),
+        "TRACER_SYSFS_PATH": str(tmp_path),
+        "TRACER_FORCE_PROCFS": "yes",
+        "TRACER_MOUNT_TRACEFS": "1",
+        "TRACER_MAX_SESSIONS": "3",
+        "TRACER_BUFFER_KIB": "16",
+        "TRACER_EXPORTER": "file;console",
+        "TRACER_FILE_DIRECTORY": "/t",
+        "OTEL_SERVICE_NAME": "s",
+        "OTEL_RESOURCE_ATTRIBUTES": "a=b%2Cc, x=y",
+        "TRACE_KUBE_VERBOSE": "On",
+    }
+    assert read_settings([], environ) == NodeSettings(
+        address=Address("::1", 9),
+        node_name="n",
+        pod_name="p",
+        run_paths=(Path("/a"), Path("/b"), Path("/c"), Path("/d")),
+        procfs_path=tmp_path,
+        sysfs_path=tmp_path,
+        use_procfs=True,
+        mount_tracefs=True,
+        max_sessions=3,
+        buffer_kib=16,
+        exporters=("file", "console"),
+        trace_file_directory=Path("/t"),
+        service_name="s",
+        tags={"a": "b,c", "x": "y"},
+        verbose=True,
+    )
+
+
+def test_a_flag_beats_its_variable() -> None:
+    environ = {"TRACER_NODE_NAME": "n", "TRACER_RUN_PATHS": "/v", "TRACE_KUBE_VERBOSE": "1"}
+    argv = ["--node-name=f", "--run-path=/f", "--verbose=no"]
+    read = read_settings(argv, environ)
+    assert (read.node_name, read.run_paths, read.verbose) == ("f", (Path("/f"),), False)
+
+
+def test_a_wrong_variable_does_not_matter_where_the_flag_is_given() -> None:
+    assert read_settings(["--address=:1"], {"TRACER_API_ADDRESS": "x"}).address == Address("", 1)
+
+
+def test_an_empty_variable_is_as_good_as_none() -> None:
+    environ = {"TRACER_API_ADDRESS": "", "TRACER_EXPORTER": " , ", "TRACER_MAX_SESSIONS": " "}
+    assert read_settings([], environ) == read_settings([], {})
+
+
+@pytest.mark.parametrize("spelling", ["1", "true", "YES", "on", "y"])
+def test_yes_has_many_spellings(spelling: str) -> None:
+    assert read_settings([], {"TRACER_VERBOSE": spelling}).verbose
+
+
+@pytest.mark.parametrize("spelling", ["0", "False", "no", "OFF", "n", ""])
+def test_no_has_many_spellings(spelling: str) -> None:
+    assert not read_settings([], {"TRACER_VERBOSE": spelling}).verbose
+
+
+def test_an_exporter_given_twice_is_meant_once() -> None:
+    assert read_settings(["--trace-exporter=file"] * 2, {}).exporters == ("file",)
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        ("--nope", "--nope"),
+        ("stray", "stray"),
+        ("--addr=:1", "--addr"),
+        ("--address", "expected one argument"),
+        ("--address=", "--address: '' is no address"),
+        ("--address=8080", "is no address"),
+        ("--address=:0", "port '0'"),
+        ("--address=:65536", "port '65536'"),
+        ("--address=:-1", "port '-1'"),
+        ("--address=:http", "port 'http'"),
+        ("--address=:٣", "port"),
+        ("--address=localhost:1", "'localhost' is no IP address"),
+        ("--address=::1:80", "is no address; write IP:port, :port, or [IPv6]:port"),
+        ("--address=[127.0.0.1]:80", "is no IPv6 address"),
+        ("--address=[::1]", "is no address"),
+        ("--procfs-path=/nowhere/at/all", "--procfs-path: '/nowhere/at/all' is no folder"),
+        ("--use-procfs=maybe", "--use-procfs: 'maybe' is neither true nor false"),
+        ("--max-sessions=0", "'0' is not a number from 1 to"),
+        ("--max-sessions=1e3", "is not a number"),
+        ("--buffer-kib=-1", "is not a number"),
+        ("--trace-exporter=otlp", "'otlp' is not part of this version"),
+        ("--trace-exporter=jaeger", "'jaeger' is not part of this version"),
+        ("--trace-exporter=zpages", "'zpages' is not part of this version"),
+        ("--trace-exporter=Console", "there is no exporter 'Console'; there are: console, file"),
+        ("--trace-tag=x", "'x' is no key=value"),
+        ("--trace-tag==x", "'=x' is no key=value"),
+        ("--trace-tag=a=1 --trace-tag=a=2", "'a' is given twice"),
+        ("--trace-tag=service.name=x", "'service.name' is reserved"),
+        ("--trace-tag=k8s.pod.name=x", "'k8s.pod.name' is reserved"),
+        ("--trace-tag=nodeName=x", "'nodeName' is reserved"),
+        ("--trace-sample-rate=never", "sampling is not part of this version"),
+        ("--trace-sample-rate=50", "sampling is not part of this version"),
+        ("--trace-sample-rate=101", "neither always, never, nor a percentage"),
+        ("--trace-sample-rate=-1", "neither always, never, nor a percentage"),
+        ("--trace-sample-rate=nan", "neither always, never, nor a percentage"),
+        ("--cri-endpoint=/run/x.sock", "discovery through a CRI is not part of this version"),
+        ("--jaeger-endpoint=auto", "export to Jaeger is not part of this version"),
+        ("--trace-hooks=/hooks", "external hook managers is not part of this version"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], argv: str, reason: str
+) -> None:
+    assert reason in refusal(capsys, *argv.split())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TRACER_API_ADDRESS", "x"),
+        ("TRACER_VERBOSE", "perhaps"),
+        ("TRACER_EXPORTER", "console,otlp"),
+        ("TRACER_CRI_ENDPOINT", "unix:///run/x.sock"),
+        ("TRACER_HOOKS", "/hooks"),
+        ("TRACER_JEAGER_ENDPOINT", "auto"),
+        ("TRACER_JAEGER_ENDPOINT", "auto"),
+        ("JAEGER_ENDPOINT", "http://x"),
+        ("JAEGER_COLLECTOR_ENDPOINT", "http://x"),
+        ("JAEGER_AGENT_ENDPOINT", "x:1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=b"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=x"),
+        ("ZPAGES_PORT", "localhost:1"),
+    ],
+)
+def test_a_variable_that_is_wrong_is_named(
+    capsys: pytest.CaptureFixture[str], variable: str, value: str
+) -> None:
+    assert f"{variable}: " in refusal(capsys, environ={variable: value})
+
+
+def test_an_endpoint_implies_nothing_where_exporters_are_chosen() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}
+    assert read_settings(["--trace-exporter=file"], environ).exporters == ("file",)
+
+
+def test_all_is_the_same_as_always() -> None:
+    assert read_settings(["--trace-sample-rate=100"], {}) == read_settings([], {})
+
+
+def test_a_line_break_in_what_was_given_stays_in_the_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    refusal(capsys, "stray\nlines\x1b[2J")
+    refusal(capsys, "--node-name=a\nb")
+    refusal(capsys, "--trace-tag=a\nb=c")
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        read_settings(["--version"], {})
+    assert raised.value.code == 0
+    assert capsys.readouterr().out == f"tracer-node {__version__}\n"
+
+
+def test_help_names_every_flag_and_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        read_settings(["--help"], {})
+    text = capsys.readouterr().out
+    assert raised.value.code == 0
+    for word in ("--cri-endpoint", "TRACER_JEAGER_ENDPOINT", "--mount-tracefs", "TRACER_RUN_PATHS"):
+        assert word in text
+
+
+@pytest.mark.parametrize("text", [":8080", "127.0.0.1:80", "[::1]:80"])
+def test_an_address_is_written_as_it_is_given(text: str) -> None:
+    assert str(read_settings([f"--address={text}"], {}).address) == text
+
+
+def test_every_setting_is_frozen_and_has_a_default() -> None:
+    assert all(one.default is not None for one in fields(NodeSettings))
