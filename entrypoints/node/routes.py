@@ -1,0 +1,148 @@
+"""The routes of the node role: what each request of the API does."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from sanic import Blueprint
+from sanic.response import HTTPResponse
+
+from ...domain.model.session import TraceSession
+from ...ports.errors import TracingUnavailable
+from ..rest.answers import Json, hooks_answer, json_answer, pods_answer, session_answer
+from ..rest.context import Req
+from ..rest.metrics import CONTENT_TYPE
+from ..rest.schema import parse_run, parse_session_id, parse_session_request
+
+ALL = "all"
+
+_REST = Path(__file__).parent.parent / "rest"
+_DOCS_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self';"
+    " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+Handler: TypeAlias = Callable[..., Coroutine[Any, Any, HTTPResponse]]
+T = TypeVar("T")
+
+
+def node_blueprints() -> Sequence[Blueprint]:
+    """Make the blueprints of the node: the API, version 1, and what tells about the server."""
+    api = Blueprint("v1", version=1)
+    _add(api, "/pods", GET=get_pods)
+    _add(api, "/trace-hooks", GET=get_hooks)
+    _add(api, "/trace-session", POST=create_session)
+    _add(
+        api,
+        "/trace-session/<session_id:str>",
+        GET=get_sessions,
+        PUT=change_session,
+        DELETE=delete_sessions,
+    )
+    server = Blueprint("server")
+    _add(server, "/healthz", GET=healthz)
+    _add(server, "/readyz", GET=readyz)
+    _add(server, "/metrics", GET=metrics)
+    _add(server, "/openapi.json", GET=_page("openapi.json", "application/json"))
+    _add(server, "/docs", GET=_page("docs.html", "text/html; charset=utf-8"))
+    return api, server
+
+
+def _add(blueprint: Blueprint, path: str, **handlers: Handler) -> None:
+    for method, handler in handlers.items():
+        # HEAD goes wherever GET goes; Sanic leaves the body out. A body nobody asked for
+        # is read all the same: left in the connection it would be an error in the log.
+        methods = ["GET", "HEAD"] if method == "GET" else [method]
+        blueprint.route(path, methods=methods, name=handler.__name__, ignore_body=False)(handler)
+
+
+async def get_pods(request: Req) -> HTTPResponse:
+    """List pods and containers."""
+    context = request.app.ctx
+    return json_answer(pods_answer(await context.pods.pods(), node=context.sessions.node))
+
+
+async def get_hooks(request: Req) -> HTTPResponse:
+    """List trace hooks."""
+    return json_answer(hooks_answer(request.app.ctx.sessions.catalogue))
+
+
+async def create_session(request: Req) -> HTTPResponse:
+    """Make a session."""
+    wanted = parse_session_request(request.body)
+    session = await _to_its_end(request.app.ctx.sessions.create(wanted))
+    return json_answer(
+        await _describe(request, [session]),
+        status=201,
+        headers={"Location": f"/v1/trace-session/{session.session_id}"},
+    )
+
+
+async def get_sessions(request: Req, session_id: str) -> HTTPResponse:
+    """Describe a session, or all of them."""
+    sessions = request.app.ctx.sessions
+    if session_id == ALL:
+        return json_answer(await _describe(request, sessions.list()))
+    return json_answer(await _describe(request, [sessions.get(parse_session_id(session_id))]))
+
+
+async def change_session(request: Req, session_id: str) -> HTTPResponse:
+    """Let a session run, or not."""
+    sessions = request.app.ctx.sessions
+    known = sessions.get(parse_session_id(session_id)).session_id
+    change = sessions.start if parse_run(request.body) else sessions.stop
+    await _to_its_end(change(known))
+    return json_answer({})
+
+
+async def delete_sessions(request: Req, session_id: str) -> HTTPResponse:
+    """Delete a session, or all of them."""
+    sessions = request.app.ctx.sessions
+    if session_id == ALL:
+        await _to_its_end(sessions.delete_all())
+    else:
+        await _to_its_end(sessions.delete(parse_session_id(session_id)))
+    return json_answer({})
+
+
+async def healthz(_request: Req) -> HTTPResponse:
+    """Tell that the server answers."""
+    return json_answer({"status": "ok"})
+
+
+async def readyz(request: Req) -> HTTPResponse:
+    """Tell whether the kernel can be traced."""
+    if reason := request.app.ctx.sessions.unavailable():
+        raise TracingUnavailable(reason)
+    return json_answer({"status": "ready"})
+
+
+async def metrics(request: Req) -> HTTPResponse:
+    """Show the metrics."""
+    return HTTPResponse(await request.app.ctx.metrics.render(), content_type=CONTENT_TYPE)
+
+
+def _page(file_name: str, content_type: str) -> Handler:
+    body = (_REST / file_name).read_bytes()
+
+    async def page(_request: Req) -> HTTPResponse:
+        return HTTPResponse(
+            body, content_type=content_type, headers={"Content-Security-Policy": _DOCS_POLICY}
+        )
+
+    page.__name__ = file_name.replace(".", "_")
+    return page
+
+
+async def _describe(request: Req, sessions: Sequence[TraceSession]) -> Json:
+    service = request.app.ctx.sessions
+    return {
+        one.session_id: session_answer(one, await service.statistics(one), node=service.node)
+        for one in sessions
+    }
+
+
+async def _to_its_end(change: Coroutine[Any, Any, T]) -> T:
+    """Finish a change even if its client hangs up: no session may be left half started."""
+    return await asyncio.shield(asyncio.create_task(change, name="session.change"))

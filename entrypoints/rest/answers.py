@@ -1,0 +1,196 @@
+"""Domain values become the JSON of the API, with every key that existing clients know."""
+
+import json
+import operator
+import shlex
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from sanic.response import HTTPResponse
+
+from ...domain.model.hook import HookCatalogue, TraceHook
+from ...domain.model.pod import Container, Pod, pod_keys
+from ...domain.model.session import TraceSession
+from ...domain.model.stats import ExporterStats, SessionStats, SourceStats
+
+Json: TypeAlias = dict[str, Any]
+
+_NS = 10**9
+
+
+def json_answer(
+    body: Json, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> HTTPResponse:
+    """Write an answer; integers of numpy are integers too."""
+    return HTTPResponse(
+        json.dumps(body, default=operator.index, allow_nan=False),
+        status=status,
+        headers=dict(headers or {}),
+        content_type="application/json",
+    )
+
+
+def pods_answer(pods: Iterable[Pod], *, node: str) -> Json:
+    """Turn pods into `{pod: {"Containers": {container: {...}}}}`."""
+    return {
+        key: {
+            "Containers": {
+                name: _container(container, node)
+                for name, container in _container_keys(pod.containers).items()
+            }
+        }
+        for key, pod in pod_keys(pods).items()
+    }
+
+
+def _container_keys(containers: Iterable[Container]) -> dict[str, Container]:
+    """Name containers; while one is being replaced, two have a name, and both are shown."""
+    keys: dict[str, Container] = {}
+    for container in containers:
+        name = container.name
+        keys[f"{name}/{container.container_id}" if name in keys else name] = container
+    return keys
+
+
+def _container(container: Container, node: str) -> Json:
+    return {
+        "Id": container.name,
+        "Pod": container.pod,
+        "Parent": list(container.parents),
+        "Tasks": list(container.tasks),
+        "ContainerId": container.container_id,
+        "Namespace": container.namespace,
+        "PodUid": container.pod_uid,
+        "Image": container.image,
+        "Labels": dict(container.labels),
+        "Runtime": container.runtime,
+        "Node": node,
+        "Isolated": container.isolated,
+    }
+
+
+def hooks_answer(catalogue: HookCatalogue) -> Json:
+    """Turn hooks into `{group: {"Tracers": {hook: {...}}}}`."""
+    groups: Json = {}
+    for name, hook in catalogue.hooks.items():
+        tracers = groups.setdefault(hook.group, {"Tracers": {}})["Tracers"]
+        tracers[name] = _hook(hook, catalogue.unavailable(hook))
+    return groups
+
+
+def _hook(hook: TraceHook, reason: str) -> Json:
+    return {
+        "Name": hook.name,
+        "Description": list(hook.description),
+        "Available": not reason,
+        "Reason": reason,
+        "Arguments": [
+            {"Flags": list(one.flags), "Value": one.value, "Description": one.description}
+            for one in hook.arguments
+        ],
+    }
+
+
+def session_answer(session: TraceSession, statistics: SessionStats, *, node: str) -> Json:
+    """Turn a session and its numbers into what `/v1/trace-session` says of it.
+
+    `Output` and `Error` are lists of lines, or null where there are none, as they always were.
+    """
+    request = session.request
+    return {
+        "Id": session.session_id,
+        "Context": request.user_context,
+        "Node": node,
+        "Containers": _session_containers(session.containers),
+        "TraceHook": request.hook,
+        "TraceParams": _words(request.arguments),
+        "Running": session.running,
+        "Output": list(session.outputs) or None,
+        "Error": [session.error] if session.error else None,
+        "State": session.state.value,
+        "Reason": session.reason,
+        "Created": rfc3339(session.created_ns),
+        "Started": rfc3339(session.started_ns),
+        "Ended": rfc3339(session.ended_ns),
+        "Group": "",
+        "Statistics": statistics_answer(statistics),
+    }
+
+
+def _words(arguments: str) -> list[str]:
+    try:
+        return shlex.split(arguments)
+    except ValueError:  # nothing a hook accepted, but a session must always be readable
+        return [arguments]
+
+
+def _session_containers(containers: Iterable[Container]) -> Json:
+    pods: dict[tuple[str, str, str], list[Container]] = {}
+    for container in containers:
+        pod = (container.namespace, container.pod, container.pod_uid)
+        pods.setdefault(pod, []).append(container)
+    keys = pod_keys(
+        Pod(name=name, namespace=namespace, uid=uid, containers=tuple(members))
+        for (namespace, name, uid), members in pods.items()
+    )
+    return {key: [container.name for container in pod.containers] for key, pod in keys.items()}
+
+
+def rfc3339(wall_ns: int) -> str:
+    """Write nanoseconds since 1970 as a time in UTC; 0 is the empty string."""
+    if not wall_ns:
+        return ""
+    seconds, nanoseconds = divmod(int(wall_ns), _NS)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+
+
+def statistics_answer(stats: SessionStats) -> Json:
+    """Write the balance of a session, so that its identities can be checked by anyone.
+
+    Events of calls that have not returned wait for every exporter: they are in `Pending`.
+    """
+    return {
+        "Attributed": stats.attributed,
+        "FilteredOut": stats.filtered_out,
+        "SampledOut": stats.sampled_out,
+        "Passed": stats.passed,
+        "Open": stats.open,
+        "Spans": stats.spans,
+        "IncompleteSpans": stats.incomplete_spans,
+        "Exporters": {name: _exporter(one, stats.open) for name, one in stats.exporters.items()},
+        "AttributedByCpu": {str(int(cpu)): n for cpu, n in stats.attributed_by_cpu.items()},
+        "Source": _source(stats.source),
+    }
+
+
+def _exporter(stats: ExporterStats, waiting: int) -> Json:
+    return {
+        "Delivered": stats.delivered,
+        "Dropped": stats.dropped,
+        "Pending": stats.pending + waiting,
+        "DeliveredSpans": stats.delivered_spans,
+        "DroppedSpans": stats.dropped_spans,
+    }
+
+
+def _source(stats: SourceStats) -> Json:
+    return {
+        "Recorded": stats.recorded,
+        "Attributed": stats.attributed,
+        "Unattributed": stats.unattributed,
+        "Lost": stats.lost,
+        "Malformed": stats.malformed,
+        "Pending": stats.pending,
+        "Cpus": {
+            str(int(one.cpu)): {
+                "Recorded": one.recorded,
+                "Entries": one.entries,
+                "Overrun": one.overrun,
+                "Dropped": one.dropped,
+                "Read": one.read,
+            }
+            for one in stats.cpus
+        },
+    }

@@ -1,0 +1,39 @@
+"""The Sanic application every REST role is made of."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from sanic import Blueprint, Config, Request, Sanic
+
+from .context import ApiRequest, App, Context
+from .errors import ProblemHandler
+from .middleware import install_middleware
+
+REQUEST_MAX_BYTES = 256 * 1024
+
+
+def build_app(name: str, context: Context, blueprints: Iterable[Blueprint]) -> App:
+    """Put routes, errors and middleware together; nothing is opened yet.
+
+    `env_prefix` is empty so that no variable of the environment called SANIC_* has a say.
+    """
+    app: App = Sanic(
+        name,
+        config=Config(
+            {
+                "AUTO_EXTEND": False,
+                "ACCESS_LOG": False,
+                "REQUEST_MAX_SIZE": REQUEST_MAX_BYTES,
+                "MOTD": False,
+            },
+            env_prefix="",
+        ),
+        ctx=context,
+        request_class=cast(type[Request], ApiRequest),
+        error_handler=ProblemHandler(),
+        configure_logging=False,
+    )
+    install_middleware(app)
+    for blueprint in blueprints:
+        app.blueprint(blueprint)
+    return app

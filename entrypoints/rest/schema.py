@@ -1,0 +1,248 @@
+"""Request bodies: bytes from a client become a `SessionRequest`, or a sentence about why not.
+
+Names of keys are matched without regard to case, because existing clients rely on it.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from reprlib import Repr
+from typing import Any, NoReturn
+
+from attrs import frozen
+
+from ...domain.model.errors import RequestError
+from ...domain.model.pod import ContainerSelector
+from ...domain.model.session import SessionRequest, UnknownSession
+
+MAX_NAME_CHARACTERS = 512
+"""Patterns for pods and containers; twice what Kubernetes lets `namespace/pod` be."""
+
+MAX_INTEGER = 2**63 - 1
+MAX_SESSION_ID = 2**64 - 1
+
+_UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_DURATION = re.compile(r"(?:[0-9]{1,12}(?:\.[0-9]{1,9})?(?:ns|us|ms|s|m|h))+", re.ASCII)
+_DURATION_PART = re.compile(r"([0-9.]+)(ns|us|ms|s|m|h)", re.ASCII)
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+
+
+class MalformedBody(RequestError):
+    """A request body is not the JSON object that the operation takes."""
+
+
+class NotInThisVersion(RequestError):
+    """A request is right, but asks for something this version does not have."""
+
+
+@frozen
+class _Key:
+    """How the value of one key is read; `read` raises `MalformedBody`."""
+
+    name: str
+    read: Callable[[str, object], object]
+
+
+def parse_session_request(body: bytes) -> SessionRequest:
+    """Read the body of `POST /v1/trace-session`; raise `RequestError` with what is wrong."""
+    values = _read(body, _SESSION_KEYS)
+    if not values.get("trace-hook"):
+        raise MalformedBody("Key 'trace-hook' is missing: GET /v1/trace-hooks lists what there is.")
+    return SessionRequest(
+        selector=ContainerSelector(
+            values.get("pod", ""),
+            values.get("container", ""),
+            values.get("namespace", ""),
+            values.get("labels", {}),
+        ),
+        hook=values["trace-hook"],
+        arguments=values.get("trace-arguments", ""),
+        user_context=values.get("trace-user-context", ""),
+        run=values.get("run", False),
+        duration_ns=values.get("duration", 0),
+        max_events=values.get("max-events", 0),
+        exporters=values.get("exporters"),
+    )
+
+
+def parse_run(body: bytes) -> bool:
+    """Read the body of `PUT /v1/trace-session/ID`: whether the session shall run."""
+    values = _read(body, _RUN_KEYS)
+    if "run" not in values:
+        raise MalformedBody('Key \'run\' is missing: the body is {"Run": true} or {"Run": false}.')
+    return bool(values["run"])
+
+
+def parse_session_id(text: str) -> str:
+    """Read an id from a path; raise `UnknownSession` for what no session can be called."""
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_SESSION_ID))
+    if not digits or int(text) > MAX_SESSION_ID:
+        raise UnknownSession(
+            f"There is no trace session {_SHORT.repr(text)}: an id is a decimal number of"
+            f" at most {MAX_SESSION_ID}, or 'all' with GET and DELETE."
+        )
+    return str(int(text))
+
+
+def _read(body: bytes, keys: Mapping[str, _Key]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for given, value in _load(body):
+        key = keys.get(given.lower())
+        if key is None:
+            known = ", ".join(keys)
+            raise MalformedBody(f"Key {_SHORT.repr(given)} is unknown; known are: {known}.")
+        if key.name in values:
+            raise MalformedBody(f"Key {key.name!r} is given more than once.")
+        values[key.name] = key.read(key.name, value)
+    return values
+
+
+@frozen
+class _Pairs:
+    """A JSON object before it becomes a dict, which would hide keys given twice."""
+
+    items: tuple[tuple[str, object], ...]
+
+
+def _load(body: bytes) -> tuple[tuple[str, object], ...]:
+    if not body:
+        raise MalformedBody("The request has no body; it takes a JSON object.")
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            object_pairs_hook=lambda pairs: _Pairs(tuple(pairs)),
+            parse_constant=_refuse_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"The body is not UTF-8: bad byte at {error.start}.") from error
+    except RecursionError as error:
+        raise MalformedBody("The body is nested too deeply.") from error
+    except ValueError as error:  # json's own, and Python's limit on the digits of an integer
+        raise MalformedBody(f"The body is not JSON: {error}.") from error
+    if not isinstance(value, _Pairs):
+        raise MalformedBody(f"The body is {_kind(value)}; it must be a JSON object.")
+    return value.items
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _kind(value: object) -> str:
+    kinds = {
+        bool: "a boolean",
+        int: "an integer",
+        float: "a number",
+        str: "a string",
+        list: "an array",
+        _Pairs: "an object",
+        type(None): "null",
+    }
+    return kinds[type(value)]
+
+
+def _wrong(key: str, value: object, expected: str) -> MalformedBody:
+    shown = f" {_SHORT.repr(value)}" if isinstance(value, str | int | float) else ""
+    return MalformedBody(f"Key {key!r} must be {expected}; it is {_kind(value)}{shown}.")
+
+
+def _text(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong(key, value, "a string")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise MalformedBody(f"Key {key!r} holds half of a surrogate pair, which is no character.")
+    return value
+
+
+def _name(key: str, value: object) -> str:
+    text = _text(key, value)
+    if len(text) > MAX_NAME_CHARACTERS:
+        raise MalformedBody(
+            f"Key {key!r} has {len(text)} characters; at most {MAX_NAME_CHARACTERS} are allowed."
+        )
+    return text
+
+
+def _boolean(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(key, value, "true or false")
+    return value
+
+
+def _count(key: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_INTEGER:
+        raise _wrong(key, value, f"an integer from 0 (no limit) to {MAX_INTEGER}")
+    return value
+
+
+def _texts(key: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise _wrong(key, value, "an array of strings")
+    return tuple(_name(f"{key}[{index}]", item) for index, item in enumerate(value))
+
+
+def _labels(key: str, value: object) -> dict[str, str]:
+    if not isinstance(value, _Pairs):
+        raise _wrong(key, value, "an object whose values are strings")
+    labels: dict[str, str] = {}
+    for name, item in value.items:
+        if name in labels:
+            raise MalformedBody(f"Key {key!r} holds {_SHORT.repr(name)} more than once.")
+        labels[_name(key, name)] = _name(f"{key}.{name[:80]}", item)
+    return labels
+
+
+def _duration(key: str, value: object) -> int:
+    expected = 'a number of seconds or a string like "10s", "500ms" or "1m30s"'
+    if isinstance(value, str) and _DURATION.fullmatch(value):
+        parts = _DURATION_PART.findall(value)
+        nanoseconds = sum(float(number) * _UNITS_NS[unit] for number, unit in parts)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
+        nanoseconds = value * 10**9
+    else:
+        raise _wrong(key, value, expected)
+    if nanoseconds != 0 and not 1 <= nanoseconds <= MAX_INTEGER:
+        raise _wrong(key, value, f"{expected}, 0 (no limit) or from 1 ns to 292 years")
+    return round(nanoseconds)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer that no float can hold
+        return False
+
+
+def _no_waiting(key: str, value: object) -> bool:
+    if _boolean(key, value):
+        raise NotInThisVersion(
+            f"Key {key!r} cannot be true in this version: a session takes the containers that"
+            " run when it is created. Create it when the pod is there."
+        )
+    return False
+
+
+def _keys(**readers: Callable[[str, object], object]) -> dict[str, _Key]:
+    names = {name.replace("_", "-"): read for name, read in readers.items()}
+    return {name: _Key(name, read) for name, read in names.items()}
+
+
+_RUN_KEYS: Mapping[str, _Key] = _keys(run=_boolean)
+
+_SESSION_KEYS: Mapping[str, _Key] = _keys(
+    pod=_name,
+    container=_name,
+    namespace=_name,
+    labels=_labels,
+    trace_hook=_name,
+    trace_arguments=_text,
+    trace_user_context=_text,
+    run=_boolean,
+    duration=_duration,
+    max_events=_count,
+    exporters=_texts,
+    wait_for_pods=_no_waiting,
+)

@@ -1,0 +1,294 @@
+"""What each request of the API does, and how it is answered."""
+
+from typing import Any
+
+import pytest
+
+from container_tracer.domain.model.hook import HookCatalogue
+from container_tracer.domain.model.pod import Container, Pod
+from container_tracer.domain.model.session import (
+    HookUnavailable,
+    IllegalTransition,
+    InvalidRequest,
+    SessionState,
+    TooManySessions,
+)
+from container_tracer.ports.errors import (
+    DiscoveryFailed,
+    EventUnavailable,
+    ExportFailed,
+    TracingUnavailable,
+)
+
+ORIGINAL_SESSION_KEYS = {
+    "Id",
+    "Context",
+    "Node",
+    "Containers",
+    "TraceHook",
+    "TraceParams",
+    "Running",
+    "Output",
+    "Error",
+}
+
+
+async def test_pods_are_listed_with_the_original_keys_and_more(node: Any) -> None:
+    answer = await node.ask("GET", "/v1/pods")
+    assert answer.status == 200
+    assert answer.json["shop"]["Containers"]["web"] == {
+        "Id": "web",
+        "Pod": "shop",
+        "Parent": [10],
+        "Tasks": [10, 11],
+        "ContainerId": "4f1c6d",
+        "Namespace": "default",
+        "PodUid": "0c6a",
+        "Image": "registry.example/shop:1.4",
+        "Labels": {"app": "shop"},
+        "Runtime": "runc",
+        "Node": "worker-1",
+        "Isolated": False,
+    }
+
+
+async def test_pods_of_the_same_name_are_told_apart_by_namespace(node: Any) -> None:
+    node.pods.listed = tuple(
+        Pod(name="web-0", namespace=n, containers=(Container(name="c", pod="web-0", namespace=n),))
+        for n in ("blue", "green")
+    )
+    assert set((await node.ask("GET", "/v1/pods")).json) == {"blue/web-0", "green/web-0"}
+
+
+@pytest.mark.parametrize("path", ["/v1/pods", "/v1/trace-session/all", "/v1/trace-hooks"])
+async def test_nothing_is_an_empty_object(node: Any, path: str) -> None:
+    node.pods.listed = ()
+    node.sessions.catalogue = HookCatalogue({})
+    answer = await node.ask("GET", path)
+    assert (answer.status, answer.body) == (200, b"{}")
+
+
+async def test_a_hook_says_what_it_takes_and_whether_it_can_run(node: Any) -> None:
+    hook = (await node.ask("GET", "/v1/trace-hooks")).json["ftrace"]["Tracers"]["trace_syscalls"]
+    assert hook == {
+        "Name": "trace_syscalls",
+        "Description": ["System calls as spans."],
+        "Available": True,
+        "Reason": "",
+        "Arguments": [
+            {"Flags": ["-s", "--syscall"], "Value": "NAME...", "Description": "only these"}
+        ],
+    }
+
+
+async def test_a_hook_that_cannot_run_says_why(node: Any) -> None:
+    node.sessions.catalogue = HookCatalogue(node.sessions.catalogue.hooks, reason="no tracefs")
+    hook = (await node.ask("GET", "/v1/trace-hooks")).json["ftrace"]["Tracers"]["trace_syscalls"]
+    assert (hook["Available"], hook["Reason"]) == (False, "no tracefs")
+
+
+async def test_a_new_session_is_201_with_its_place_and_all_its_keys(node: Any) -> None:
+    answer = await node.create(**{"trace-user-context": "why", "trace-arguments": "-s 'open at'"})
+    ((session_id, session),) = answer.json.items()
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"/v1/trace-session/{session_id}"
+    assert set(session) >= ORIGINAL_SESSION_KEYS
+    assert session["Id"] == session_id
+    assert session["Context"] == "why"
+    assert session["Node"] == "worker-1"
+    assert session["Containers"] == {"shop": ["web"]}
+    assert session["TraceParams"] == ["-s", "open at"]
+    assert (session["Running"], session["State"]) == (False, "created")
+    assert (session["Output"], session["Error"]) == (None, None)
+    assert session["Created"] == "2026-11-20T09:15:00.250000000Z"
+    assert (session["Started"], session["Ended"], session["Group"]) == ("", "", "")
+
+
+async def test_statistics_hold_their_identities(node: Any) -> None:
+    (session,) = (await node.create()).json.values()
+    stats = session["Statistics"]
+    one = stats["Exporters"]["console"]
+    assert stats["Attributed"] == stats["FilteredOut"] + stats["SampledOut"] + stats["Passed"]
+    assert stats["Passed"] == one["Delivered"] + one["Dropped"] + one["Pending"]
+    source = stats["Source"]
+    parts = ("Attributed", "Unattributed", "Lost", "Malformed", "Pending")
+    assert source["Recorded"] == sum(source[part] for part in parts)
+    assert source["Cpus"]["0"]["Recorded"] == 1500
+
+
+async def test_a_session_can_be_got_by_id_and_with_all(node: Any) -> None:
+    created = (await node.create()).json
+    (session_id,) = created
+    assert (await node.ask("GET", f"/v1/trace-session/{session_id}")).json == created
+    assert (await node.ask("GET", "/v1/trace-session/all")).json == created
+
+
+@pytest.mark.parametrize("body", ['{"Run": true}', '{"run": true}', '{"RUN":true}'])
+async def test_run_is_read_without_regard_to_case(node: Any, body: str) -> None:
+    (session_id,) = (await node.create()).json
+    answer = await node.send("PUT", f"/v1/trace-session/{session_id}", body)
+    assert (answer.status, answer.body) == (200, b"{}")
+    assert node.sessions.kept[session_id].state is SessionState.RUNNING
+
+
+async def test_starting_and_stopping_again_changes_nothing(node: Any) -> None:
+    (session_id,) = (await node.create()).json
+    for run, state in (
+        ("true", SessionState.RUNNING),
+        ("true", SessionState.RUNNING),
+        ("false", SessionState.STOPPED),
+        ("false", SessionState.STOPPED),
+    ):
+        answer = await node.send("PUT", f"/v1/trace-session/{session_id}", f'{{"Run": {run}}}')
+        assert (answer.status, answer.body) == (200, b"{}")
+        assert node.sessions.kept[session_id].state is state
+
+
+async def test_the_body_of_a_change_is_read_before_anything_is_changed(node: Any) -> None:
+    (session_id,) = (await node.create()).json
+    answer = await node.send("PUT", f"/v1/trace-session/{session_id}", '{"Run": 1}')
+    assert answer.status == 400
+    assert not node.sessions.calls
+
+
+async def test_stopping_a_session_that_never_ran_changes_nothing(node: Any) -> None:
+    (session_id,) = (await node.create()).json
+    answer = await node.send("PUT", f"/v1/trace-session/{session_id}", '{"Run": false}')
+    assert answer.status == 200
+    assert node.sessions.kept[session_id].state is SessionState.CREATED
+
+
+async def test_a_deleted_session_is_gone_and_deleting_it_again_is_404(node: Any) -> None:
+    (session_id,) = (await node.create()).json
+    answer = await node.ask("DELETE", f"/v1/trace-session/{session_id}")
+    assert (answer.status, answer.body) == (200, b"{}")
+    again = await node.ask("DELETE", f"/v1/trace-session/{session_id}")
+    assert (again.status, again.json["title"]) == (404, "Unknown session")
+
+
+async def test_all_sessions_can_be_deleted_also_when_there_are_none(node: Any) -> None:
+    await node.create()
+    await node.create()
+    for _ in range(2):
+        answer = await node.ask("DELETE", "/v1/trace-session/all")
+        assert (answer.status, answer.body) == (200, b"{}")
+    assert not node.sessions.kept
+
+
+@pytest.mark.parametrize(
+    "session_id", ["-1", "1.5", "0x10", "18446744073709551616", "ALL", "٣", "1" * 5000]
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_what_is_no_id_is_404_with_an_explanation(
+    node: Any, method: str, session_id: str
+) -> None:
+    answer = await node.ask(method, f"/v1/trace-session/{session_id}")
+    assert answer.status == 404
+    assert answer.media_type == "application/problem+json"
+    assert "decimal" in answer.json["detail"]
+
+
+async def test_all_cannot_be_started(node: Any) -> None:
+    answer = await node.send("PUT", "/v1/trace-session/all", '{"Run": true}')
+    assert answer.status == 404
+    assert "'all' with GET and DELETE" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "kind"),
+    [
+        (InvalidRequest("There is no exporter 'x'."), 400, "invalid-request"),
+        (IllegalTransition("It is stopping."), 409, "illegal-transition"),
+        (TooManySessions("There are 64."), 429, "too-many-sessions"),
+        (HookUnavailable("Not on this kernel."), 501, "hook-unavailable"),
+        (EventUnavailable("No such event."), 501, "event-unavailable"),
+        (TracingUnavailable("No tracefs."), 503, "tracing-unavailable"),
+        (DiscoveryFailed("No /proc."), 503, "discovery-failed"),
+        (ExportFailed("No disk."), 503, "export-failed"),
+    ],
+)
+async def test_each_failure_has_its_status_and_says_what_it_is(
+    node: Any, failure: Exception, status: int, kind: str
+) -> None:
+    node.sessions.failure = failure
+    answer = await node.create()
+    assert answer.media_type == "application/problem+json"
+    assert answer.json == {
+        "type": f"urn:container-tracer:problem:{kind}",
+        "title": kind.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": str(failure),
+        "instance": "/v1/trace-session",
+    }
+    assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"trace-hook": "nope"}, 404),
+        ({"pod": "nope"}, 404),
+        ({"pod": "a/b/c"}, 400),
+        ({"trace-arguments": "--wrong"}, 422),
+        ({"wait-for-pods": True}, 501),
+        ({"wait-for-pods": False}, 201),
+    ],
+)
+async def test_a_request_that_cannot_be_is_refused(
+    node: Any, body: dict[str, Any], status: int
+) -> None:
+    answer = await node.create(**body)
+    assert answer.status == status
+    assert len(node.sessions.kept) == (status == 201)
+
+
+async def test_discovery_that_fails_is_503(node: Any) -> None:
+    node.pods.failure = DiscoveryFailed("/proc cannot be read.")
+    answer = await node.ask("GET", "/v1/pods")
+    assert (answer.status, answer.json["detail"]) == (503, "/proc cannot be read.")
+
+
+async def test_the_server_is_healthy_but_not_ready_without_a_kernel(node: Any) -> None:
+    assert (await node.ask("GET", "/healthz")).json == {"status": "ok"}
+    assert (await node.ask("GET", "/readyz")).json == {"status": "ready"}
+    node.sessions.reason = "tracefs is not mounted."
+    assert (await node.ask("GET", "/healthz")).status == 200
+    answer = await node.ask("GET", "/readyz")
+    assert (answer.status, answer.media_type) == (503, "application/problem+json")
+    assert answer.json["detail"] == "tracefs is not mounted."
+
+
+@pytest.mark.parametrize("path", ["/v1/pods", "/healthz", "/metrics", "/docs", "/openapi.json"])
+async def test_head_is_get_without_the_body(node: Any, path: str) -> None:
+    answer = await node.ask("HEAD", path)
+    got = await node.ask("GET", path)
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["Content-Type"] == got.headers["Content-Type"]
+
+
+async def test_head_of_what_is_not_there_is_a_problem_too(node: Any) -> None:
+    answer = await node.ask("HEAD", "/v1/trace-session/1")
+    assert (answer.status, answer.media_type) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/v1/pods", {"GET", "HEAD"}),
+        ("POST", "/v1/trace-session/1", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("GET", "/v1/trace-session", {"POST"}),
+        ("BREW", "/v1/pods", {"GET", "HEAD"}),
+    ],
+)
+async def test_a_method_a_path_does_not_have_is_405_and_says_which_it_has(
+    node: Any, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = await node.ask(method, path)
+    assert (answer.status, answer.media_type) == (405, "application/problem+json")
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/pods", "/v1/trace-session/1/2", "/../etc"])
+async def test_a_path_that_is_not_there_is_404(node: Any, path: str) -> None:
+    answer = await node.ask("GET", path)
+    assert (answer.status, answer.media_type) == (404, "application/problem+json")
