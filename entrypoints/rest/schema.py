@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from attrs import frozen
 
+from ...domain.model.durations import parse_duration_ns
 from ...domain.model.errors import RequestError
 from ...domain.model.pod import ContainerSelector
 from ...domain.model.session import SessionRequest, UnknownSession
@@ -21,10 +22,6 @@ MAX_NAME_CHARACTERS = 512
 
 MAX_INTEGER = 2**63 - 1
 MAX_SESSION_ID = 2**64 - 1
-
-_UNITS_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_DURATION = re.compile(r"(?:[0-9]{1,12}(?:\.[0-9]{1,9})?(?:ns|us|ms|s|m|h))+", re.ASCII)
-_DURATION_PART = re.compile(r"([0-9.]+)(ns|us|ms|s|m|h)", re.ASCII)
 
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
@@ -196,17 +193,25 @@ def _labels(key: str, value: object) -> dict[str, str]:
 
 
 def _duration(key: str, value: object) -> int:
-    expected = 'a number of seconds or a string like "10s", "500ms" or "1m30s"'
-    if isinstance(value, str) and _DURATION.fullmatch(value):
-        parts = _DURATION_PART.findall(value)
-        nanoseconds = sum(float(number) * _UNITS_NS[unit] for number, unit in parts)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
-        nanoseconds = value * 10**9
-    else:
+    expected = 'a number of seconds or a string like "10s", "500ms" or "2m"'
+    nanoseconds = _nanoseconds(value)
+    if nanoseconds is None:
         raise _wrong(key, value, expected)
-    if nanoseconds != 0 and not 1 <= nanoseconds <= MAX_INTEGER:
+    # What is not nothing must not become nothing, which is endless.
+    if not 1 <= nanoseconds <= MAX_INTEGER and re.search("[1-9]", str(value)):
         raise _wrong(key, value, f"{expected}, 0 (no limit) or from 1 ns to 292 years")
     return round(nanoseconds)
+
+
+def _nanoseconds(value: object) -> float | None:
+    if isinstance(value, str):
+        try:
+            return parse_duration_ns(value, "s")
+        except ValueError:
+            return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
+        return value * 10**9
+    return None
 
 
 def _is_finite(value: float) -> bool:

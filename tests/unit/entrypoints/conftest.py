@@ -102,6 +102,7 @@ class StandInSessions:
     calls: list[str] = field(factory=list)
     failure: Exception | None = None
     reason: str = ""
+    entered: asyncio.Event = field(factory=asyncio.Event)
     gate: asyncio.Event = field(factory=asyncio.Event)
 
     async def create(self, request: SessionRequest) -> TraceSession:
@@ -133,6 +134,7 @@ class StandInSessions:
 
     async def start(self, session_id: str) -> None:
         self.calls.append(f"start {session_id}")
+        self.entered.set()
         await self.gate.wait()
         self.get(session_id).state = SessionState.RUNNING
 

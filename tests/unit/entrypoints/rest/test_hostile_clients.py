@@ -203,8 +203,7 @@ async def test_a_client_that_hangs_up_does_not_stop_a_change_halfway(node: Any) 
     change = asyncio.create_task(
         node.send("PUT", f"/v1/trace-session/{session_id}", '{"Run": true}')
     )
-    while not node.sessions.calls:
-        await asyncio.sleep(0.01)
+    await node.sessions.entered.wait()
     change.cancel()
     await asyncio.sleep(0.05)
     node.sessions.gate.set()
