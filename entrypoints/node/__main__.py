@@ -1,0 +1,103 @@
+"""`tracer-node`: the node role, until SIGTERM or SIGINT."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from ..rest.logs import set_up_logs
+from ..rest.serving import serving
+from ..values import Address
+from .settings import NodeSettings, read_settings
+from .wiring import NodeWiring
+
+STOP_SECONDS = 4.5
+"""How long stopping may take in all: orchestrators kill what takes longer than they allow."""
+
+WORKERS = 16
+"""Threads for what blocks: the kernel's control files, procfs, and exporters that write."""
+
+GRACE_SECONDS = 1.0
+"""Of this, how long requests may still be answered."""
+
+_log = structlog.get_logger()
+
+
+def main() -> None:
+    """Read the settings, then serve."""
+    settings = read_settings(sys.argv[1:], os.environ)
+    set_up_logs(verbose=settings.verbose)
+    try:
+        listener = listen(settings.address)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        print(f"tracer-node: cannot listen on {settings.address}: {reason}", file=sys.stderr)
+        sys.exit(2)
+    asyncio.run(serve(settings, listener))
+
+
+def listen(address: Address) -> socket.socket:
+    """Bind; an address without IP is all of them, IPv6 and IPv4 alike where the kernel can."""
+    if address.host:
+        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+        return socket.create_server((address.host, address.port), family=family)
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", address.port))
+
+
+async def serve(settings: NodeSettings, listener: socket.socket) -> None:
+    """Serve until a signal, then stop everything."""
+    wiring = NodeWiring(settings=settings)
+    sessions = wiring.sessions()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="worker")
+    loop.set_default_executor(workers)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await asyncio.to_thread(sessions.prepare)
+    with listener:
+        async with serving(wiring.app(), listener, grace_seconds=GRACE_SECONDS):
+            host, port = listener.getsockname()[:2]
+            _log.info("node.serving", node=settings.node_name, address=host, port=port)
+            _warn_if_open(host)
+            await stopping.wait()
+            _log.info("node.stopping", sessions=len(sessions.list()))
+            try:
+                await asyncio.wait_for(sessions.close(), STOP_SECONDS - GRACE_SECONDS)
+            except TimeoutError:
+                _log.error("node.not_stopped_in_time")
+    await _leave_no_worker(workers)
+
+
+async def _leave_no_worker(workers: ThreadPoolExecutor) -> None:
+    """End the program at once if a thread hangs, in a write to somebody who does not read.
+
+    Python itself would wait for such a thread for ever.
+    """
+    workers.shutdown(wait=False, cancel_futures=True)
+    for _ in range(10):
+        if not any(one.name.startswith("worker") for one in threading.enumerate()):
+            return
+        await asyncio.sleep(0.05)
+    _log.error("node.worker_hangs")
+    os._exit(1)
+
+
+def _warn_if_open(host: str) -> None:
+    if host not in ("127.0.0.1", "::1"):
+        _log.warning(
+            "node.open",
+            meaning="anybody who reaches this address can trace this machine as root;"
+            " listen on 127.0.0.1, or keep others out with a network policy",
+        )
+
+
+if __name__ == "__main__":
+    main()

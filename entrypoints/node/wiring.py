@@ -1,0 +1,125 @@
+"""How the node role is put together: the one place that knows every adapter."""
+
+import sys
+from collections.abc import Mapping
+from concurrent.futures import Executor
+
+from dependency_injector import containers, providers
+
+from ...adapters.console.span_exporter import ConsoleSpanExporter
+from ...adapters.files.span_exporter import FileFormat, FileSpanExporter
+from ...adapters.memory.sessions import MemorySessionRepository
+from ...adapters.procfs.discovery import ProcfsPodDiscovery
+from ...adapters.system.clock import SystemClock
+from ...adapters.system.threads import drain_executor
+from ...adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
+from ...domain.model.hook import TraceHook
+from ...domain.model.hooks.trace_syscalls import TraceSyscalls
+from ...domain.services.inventory import PodInventory
+from ...domain.services.sessions import SessionSettings, TraceSessions
+from ...domain.services.sources import TraceSources
+from ...ports.clock import Clock
+from ...ports.kernel_tracer import KernelTracer, SourceSettings
+from ...ports.pod_discovery import PodDiscovery
+from ...ports.session_repository import SessionRepository
+from ...ports.span_exporter import SpanExporter
+from ..rest.app import build_app
+from ..rest.context import App, Context
+from ..rest.metrics import Metrics
+from .routes import node_blueprints
+from .settings import NodeSettings
+
+FILE_FORMATS: Mapping[str, FileFormat] = {
+    "file": "perfetto",
+    "file:perfetto": "perfetto",
+    "file:jsonl": "jsonl",
+}
+"""The exporters that write files, and what each writes."""
+
+
+def _exporters(settings: NodeSettings) -> dict[str, SpanExporter]:
+    files = {
+        name: FileSpanExporter(
+            settings.trace_file_directory, format=file_format, node=settings.node_name, name=name
+        )
+        for name, file_format in FILE_FORMATS.items()
+    }
+    return {"console": ConsoleSpanExporter(sys.stdout, node=settings.node_name), **files}
+
+
+def _tracer(settings: NodeSettings) -> KernelTracer:
+    return TracefsKernelTracer(
+        TracefsSettings(
+            identity=settings.node_name,
+            sysfs=settings.sysfs_path,
+            mount=settings.mount_tracefs,
+        )
+    )
+
+
+def _discovery(settings: NodeSettings) -> PodDiscovery:
+    return ProcfsPodDiscovery(
+        procfs=settings.procfs_path, sysfs=settings.sysfs_path, run_paths=settings.run_paths
+    )
+
+
+def _session_settings(settings: NodeSettings) -> SessionSettings:
+    return SessionSettings(
+        node=settings.node_name,
+        exporters=settings.exporters,
+        max_sessions=settings.max_sessions,
+    )
+
+
+def _source_settings(settings: NodeSettings) -> SourceSettings:
+    return SourceSettings(buffer_kib=settings.buffer_kib)
+
+
+def _hooks() -> tuple[TraceHook, ...]:
+    return (TraceSyscalls(),)
+
+
+class NodeWiring(containers.DeclarativeContainer):
+    """Builds, and only builds: nothing here opens, reads or waits. Tests override providers."""
+
+    settings: providers.Dependency[NodeSettings] = providers.Dependency(instance_of=NodeSettings)
+
+    clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
+    executor: providers.Provider[Executor] = providers.Singleton(drain_executor)
+    tracer: providers.Provider[KernelTracer] = providers.Singleton(_tracer, settings)
+    discovery: providers.Provider[PodDiscovery] = providers.Singleton(_discovery, settings)
+    repository: providers.Provider[SessionRepository] = providers.Singleton(MemorySessionRepository)
+    exporters: providers.Provider[dict[str, SpanExporter]] = providers.Singleton(
+        _exporters, settings
+    )
+    hooks: providers.Provider[tuple[TraceHook, ...]] = providers.Singleton(_hooks)
+
+    inventory: providers.Provider[PodInventory] = providers.Singleton(
+        PodInventory, discovery=discovery, clock=clock
+    )
+    sources: providers.Provider[TraceSources] = providers.Singleton(
+        TraceSources,
+        tracer=tracer,
+        discovery=discovery,
+        clock=clock,
+        executor=executor,
+        settings=providers.Factory(_source_settings, settings),
+    )
+    sessions: providers.Provider[TraceSessions] = providers.Singleton(
+        TraceSessions,
+        settings=providers.Factory(_session_settings, settings),
+        hooks=hooks,
+        inventory=inventory,
+        trace_sources=sources,
+        tracer=tracer,
+        exporters=exporters,
+        repository=repository,
+        clock=clock,
+    )
+    metrics: providers.Provider[Metrics] = providers.Singleton(Metrics, sessions)
+    app: providers.Provider[App] = providers.Singleton(
+        build_app,
+        "tracer-node",
+        providers.Factory(Context, pods=inventory, sessions=sessions, metrics=metrics),
+        providers.Callable(node_blueprints),
+    )
