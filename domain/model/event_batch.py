@@ -65,16 +65,17 @@ class EventTable:
 class EventSchema:
     """How to decode the events of a source: a layout per event id, or none.
 
-    `layout_of` is int8 of length 65,536: index into `layouts`, -1 for none.
+    `layout_of` is int16 of length 65,536: index into `layouts`, -1 for none.
     """
 
     layouts: Sequence[EventLayout]
-    layout_of: NDArray[np.int8]
+    layout_of: NDArray[np.int16]
 
     @classmethod
     def of(cls, layouts: Iterable[tuple[EventLayout, Iterable[int]]]) -> "EventSchema":
         """Build from layouts and the event ids of each."""
-        chosen, layout_of = [], np.full(1 << 16, -1, dtype=np.int8)
+        chosen: list[EventLayout] = []
+        layout_of = np.full(1 << 16, -1, dtype=np.int16)
         for layout, event_ids in layouts:
             layout_of[list(event_ids)] = len(chosen)
             chosen.append(layout)
@@ -139,8 +140,7 @@ class EventSchema:
             event_id=np.concatenate([kept.event_id, other.event_id]),
             slot=np.concatenate([kept.slot, moved]),
             columns={
-                name: np.concatenate([column, other.columns[name]])
-                for name, column in kept.columns.items()
+                x.name: _stack(kept.columns[x.name], other.columns[x.name]) for x in self.layouts
             },
         )
 
@@ -158,9 +158,15 @@ class EventSchema:
 def _gather_columns(
     words: NDArray[np.uint32], offset: Int64, dtype: np.dtype[np.void]
 ) -> NDArray[np.void]:
-    """Copy records of one layout into rows; what lies behind the last sub-buffer reads as 0."""
+    """Copy records of one layout into rows; behind the last sub-buffer is nothing to copy."""
     width = dtype.itemsize // 4
     at = offset[:, None] + np.arange(width)
     if len(offset) and int(offset[-1]) + width > len(words):
         at = np.where(at < len(words), at, 0)
     return words[at].view(dtype)[:, 0] if len(offset) else np.empty(0, dtype=dtype)
+
+
+def _stack(one: NDArray[np.void], other: NDArray[np.void]) -> NDArray[np.void]:
+    """Put rows behind rows, as bytes: numpy would pack structured ones, field by field."""
+    opaque = np.dtype((np.void, one.dtype.itemsize))
+    return np.concatenate([one.view(opaque), other.view(opaque)]).view(one.dtype)

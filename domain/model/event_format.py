@@ -12,14 +12,22 @@ from attrs import evolve, field, frozen
 
 from .errors import DataError
 
-_HEAD = re.compile(r"^name: (?P<name>\S+)\nID: (?P<id>\d+)\nformat:\n", re.MULTILINE)
+_HEAD = re.compile(r"^name: (?P<name>\S+)\nID: (?P<id>\d{1,5})\nformat:\n", re.MULTILINE | re.ASCII)
 _FIELD = re.compile(
-    r"^\tfield:(?P<declaration>[^;]+);\toffset:(?P<offset>\d+);\t"
-    r"size:(?P<size>\d+);(?:\tsigned:(?P<signed>-?\d+);)?",
-    re.MULTILINE,
+    r"^\tfield:(?P<declaration>[^;\n]{1,256});\toffset:(?P<offset>\d{1,5});\t"
+    r"size:(?P<size>\d{1,5});(?:\tsigned:(?P<signed>-?\d+);)?",
+    re.MULTILINE | re.ASCII,
 )
 _DECLARATION = re.compile(r"^(?P<type>.*?)\s*\b(?P<name>\w+)(?P<dimension>(?:\[[^\]]*\])*)$")
+_NUMBER = re.compile(r"\d{1,5}", re.ASCII)
 _SCALAR_SIZES = (1, 2, 4, 8)
+
+MAX_EVENT_ID = (1 << 16) - 1
+MAX_RECORD_SIZE = 1 << 16
+"""In bytes: the places of a `__data_loc` have 16 bits, and sub-buffers are not much larger."""
+
+COMMON = (("common_type", 0, 2), ("common_pid", 4, 4))
+"""What the decoder reads of every record without asking its format: name, offset, size."""
 
 
 class UnreadableFormat(DataError):
@@ -117,7 +125,16 @@ def parse_event_format(text: str) -> EventFormat:
     if body.count("\tfield:") != len(matches):
         raise UnreadableFormat(f"The format of event {head['name']} has a field that is not one.")
     fields = _distinct([_field(match) for match in matches])
-    return EventFormat(name=head["name"], event_id=int(head["id"]), fields=fields)
+    result = EventFormat(name=head["name"], event_id=int(head["id"]), fields=fields)
+    _check(result)
+    return result
+
+
+def _check(one: EventFormat) -> None:
+    if not {(x.name, x.offset, x.size) for x in one.fields}.issuperset(COMMON):
+        raise UnreadableFormat(f"Event {one.name} lacks the fields that all events begin with.")
+    if one.event_id > MAX_EVENT_ID or one.size > MAX_RECORD_SIZE:
+        raise UnreadableFormat(f"Event {one.name} has an ID or a size that no record can have.")
 
 
 def _field(match: re.Match[str]) -> EventField:
@@ -143,6 +160,8 @@ def _placement(type_name: str, size: int) -> tuple[Placement, str]:
         ("__rel_loc ", Placement.REL_LOC),
     ):
         if type_name.startswith(keyword):
+            if size != 4:  # noqa: PLR2004
+                raise UnreadableFormat(f"A {keyword}field of {size} bytes is not a place.")
             return placement, type_name.removeprefix(keyword)
     return (Placement.INLINE if size else Placement.TAIL), type_name
 
@@ -151,18 +170,18 @@ def _count(dimension: str, size: int) -> int:
     """Count an array's elements; a dimension that is no number (a C constant) means bytes."""
     count = 1
     for length in re.findall(r"\[([^\]]*)\]", dimension):
-        count *= int(length) if length.isdigit() and int(length) else size
+        count *= int(length) if _NUMBER.fullmatch(length) and int(length) else size
     return count
 
 
 def _distinct(fields: list[EventField]) -> tuple[EventField, ...]:
     """Tell fields of the same name apart by a number: numpy wants distinct names."""
-    seen: dict[str, int] = {}
-    result = []
+    result: dict[str, EventField] = {}
+    used: dict[str, int] = {}
     for one in fields:
-        seen[one.name] = seen.get(one.name, 0) + 1
-        if seen[one.name] == 1:
-            result.append(one)
-        else:
-            result.append(evolve(one, name=f"{one.name}_{seen[one.name]}"))
-    return tuple(result)
+        name = one.name
+        while name in result:
+            used[one.name] = used.get(one.name, 1) + 1
+            name = f"{one.name}_{used[one.name]}"
+        result[name] = evolve(one, name=name)
+    return tuple(result.values())

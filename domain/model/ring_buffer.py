@@ -17,17 +17,24 @@ from numpy.typing import NDArray
 
 from .errors import DataError
 from .record_walkers import NOTHING, Pages, Walk, walk_in_lock_step, walk_one_by_one
-from .spans import Int32, Int64
+from .spans import Int64
 
 LOST = 1 << 31
 """Commit word: events were lost before this sub-buffer (RB_MISSED_EVENTS)."""
 LOST_STORED = 1 << 30
 """Commit word: how many were lost stands behind the data, in 64 bits (RB_MISSED_STORED)."""
+COMMIT_BITS = 30
+"""Commit word: the bits below the two flags are the length of the data, in bytes."""
 
 LOCK_STEP_PAGES = 8
 """From so many sub-buffers on, walking them in lock-step is faster than a plain loop."""
 
-_HEADER_FIELD = re.compile(r"\bfield:[^;]*?(\w+);\s*offset:(\d+);\s*size:(\d+);")
+MAX_SIZE = 1 << 20
+"""No kernel makes a sub-buffer larger than this, in bytes (RB_WRITE_MASK)."""
+
+_HEADER_FIELD = re.compile(
+    r"\bfield:[^;\n]*\b(\w+);\s*offset:(\d{1,9});\s*size:(\d{1,9});", re.ASCII
+)
 
 
 class MalformedSubBuffer(DataError):
@@ -36,12 +43,23 @@ class MalformedSubBuffer(DataError):
 
 @frozen(kw_only=True)
 class SubBufferLayout:
-    """Where things are in a sub-buffer of `size` bytes, in bytes."""
+    """Where things are in a sub-buffer of `size` bytes, in bytes.
+
+    Raises `MalformedSubBuffer` if they overlap or do not lie on whole words.
+    """
 
     size: int = 4096
     commit_offset: int = 8
     commit_size: int = 8
     data_offset: int = 16
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what only another kind of kernel could mean."""
+        commit_end = self.commit_offset + self.commit_size
+        in_order = 8 <= self.commit_offset < commit_end <= self.data_offset <= self.size  # noqa: PLR2004
+        aligned = not (self.commit_offset | self.data_offset | self.size) & 3
+        if self.commit_size != 8 or not in_order or not aligned or self.size > MAX_SIZE:  # noqa: PLR2004
+            raise MalformedSubBuffer(f"No 64-bit kernel lays a sub-buffer out like this: {self}.")
 
 
 @frozen
@@ -62,13 +80,13 @@ class Records:
     """Records in columns, in stream order CPU by CPU.
 
     `words` are the sub-buffers as uint32; `offset` (int64) is where a record's data begins in
-    them, `length` (int32) how many words it has, `time_ns` (int64) its stamp by the trace
+    them, `length` (int64) how many words it has, `time_ns` (int64) its stamp by the trace
     clock, `cpu` (int16) where it was made. `malformed` counts sub-buffers whose rest was skipped.
     """
 
     words: NDArray[np.uint32]
     offset: Int64
-    length: Int32
+    length: Int64
     time_ns: Int64
     cpu: NDArray[np.int16]
     losses: tuple[LossMark, ...] = ()
@@ -87,7 +105,7 @@ def parse_header_page(text: str) -> SubBufferLayout:
         data_offset, data_size = fields["data"]
     except KeyError as error:
         raise MalformedSubBuffer(f"The header page names no field {error}.") from None
-    if commit_size != 8 or fields.get("timestamp") != (0, 8) or data_offset % 4:  # noqa: PLR2004
+    if fields.get("timestamp") != (0, 8):
         raise MalformedSubBuffer("The kernel's ring buffer is not that of a 64-bit kernel.")
     return SubBufferLayout(
         size=data_offset + data_size,
@@ -133,7 +151,8 @@ def _prepare(data: NDArray[np.uint8], cpu: NDArray[np.int16], layout: SubBufferL
     first = np.arange(len(cpu), dtype=np.int64) * per_page
     stamp = _long_at(words, first)
     commit = _long_at(words, first + layout.commit_offset // 4)
-    size = commit & ~np.int64(LOST | LOST_STORED)
+    # The kernel adds LOST as a negative number, which sets the upper half of the word as well.
+    size = commit & ((1 << COMMIT_BITS) - 1)
     start = first + layout.data_offset // 4
     return Pages(
         words=words,
@@ -141,7 +160,7 @@ def _prepare(data: NDArray[np.uint8], cpu: NDArray[np.int16], layout: SubBufferL
         end=start + (size >> 2),
         stamp=stamp,
         cpu=cpu,
-        broken=(size < 0) | (size > layout.size - layout.data_offset) | (size & 3 != 0),
+        broken=(size > layout.size - layout.data_offset) | (size & 3 != 0),
         commit=commit,
     )
 
