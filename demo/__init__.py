@@ -1,0 +1,1 @@
+"""A demonstration: trace a throwaway container on this machine's own kernel."""
