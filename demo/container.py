@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -79,7 +80,7 @@ def throwaway_container(name: str, work: Work) -> Iterator[ThrowawayContainer]:
                 stdout=subprocess.PIPE,
                 text=True,
                 env={"HOSTNAME": name, "PATH": os.environ.get("PATH", "")},
-                preexec_fn=lambda: (cgroup / "cgroup.procs").write_text("0") and None,  # noqa: PLW1509
+                preexec_fn=partial(_enter, cgroup),  # noqa: PLW1509 - there is one thread
             )
             try:
                 pid = int(_line(process, 10))
@@ -102,6 +103,11 @@ def _cgroup(*names: str) -> Iterator[Path]:
         for one in (path, *path.parents[: len(names)]):
             with suppress(OSError):  # others may use the uppermost too
                 one.rmdir()
+
+
+def _enter(cgroup: Path) -> None:
+    """Move the calling process into the cgroup."""
+    (cgroup / "cgroup.procs").write_text("0")
 
 
 def _cgroup_root() -> Path:
