@@ -73,7 +73,7 @@ def walk_in_lock_step(pages: Pages, chosen: Int64) -> tuple[Walk, Int64]:
             stay = ~strange & (beyond < end)
             alive, beyond, end = alive[stay], beyond[stay], end[stay]
         position = beyond
-    strange_pages = np.concatenate([_NONE, *odd])
+    strange_pages = np.sort(np.concatenate([_NONE, *odd]))  # found in the order they ended
     return _read_trail(pages, trail, strange_pages), strange_pages
 
 
