@@ -76,6 +76,16 @@ def test_a_record_of_any_length_comes_back_as_it_was(words: int, lock_step: bool
 
 
 @BOTH_WALKERS
+@pytest.mark.parametrize("behind", [1, 2])
+@pytest.mark.parametrize("words", range(1, 32))
+def test_data_that_looks_like_headers_is_data(words: int, behind: int, lock_step: bool) -> None:
+    header = (1).to_bytes(4, "little")  # of a record of one word
+    data, rest = header * words, header * behind
+    page = SubBufferWriter(0).record(data).record(data).record(rest).finish()
+    assert contents(decode(page, lock_step=lock_step)) == [(0, data), (0, data), (0, rest)]
+
+
+@BOTH_WALKERS
 def test_a_short_record_may_be_written_the_long_way(lock_step: bool) -> None:
     page = SubBufferWriter(0).record(b"abcd", long=True).record(b"efgh").finish()
     assert contents(decode(page, lock_step=lock_step)) == [(0, b"abcd"), (0, b"efgh")]
