@@ -21,18 +21,56 @@ FROM_THE_BEGINNING = 0
 """Start of a call whose entry nobody saw; sessions put their own start there."""
 
 
-@frozen(eq=False)
+@frozen(kw_only=True, eq=False)
 class _Halves:
     """Entries, returns and task ends, task by task, each task's in order of time.
 
-    Before those of a task stands what was remembered of it, as an entry or as nothing. `call`
-    has the columns of each; of those, `start` is its time, and an entry lacks the return's.
+    Before those of a task stands what was remembered of it, as an entry or as nothing. `row` is
+    the row of the table, or -1 - k for the k-th of those remembered. `follows` says that the
+    half before is of the same task.
     """
 
+    table: EventTable
+    whose: Attribution
+    remembered: Calls
+    task: Int32
     role: UInt8
-    call: Calls
+    kind: Int32
+    time_ns: Int64
+    row: Int64
     follows: Bools
-    """It has a predecessor of the same task."""
+
+    def begun(self, at: Int64) -> Calls:
+        """Return calls that have their beginning from these halves, and no end yet."""
+        row = self.row[at]
+        real, table = np.maximum(row, 0), self.table
+        time_ns, role = self.time_ns[at], self.role[at]
+        entered = (role == CallRole.ENTRY) | (role == CallRole.MOMENT)
+        slot = np.where(entered & (row >= 0), table.slot[real], 0)
+        arguments = table.columns[ENTER.name]["arguments"]
+        calls = Calls(
+            start=time_ns,
+            end=time_ns,
+            task=self.task[at],
+            tid=table.tid[real],
+            pid=self.whose.pid[real],
+            container=self.whose.container[real],
+            command=self.whose.command[real],
+            kind=self.kind[at],
+            arguments=arguments[slot] if len(arguments) else Calls.blank(len(at)).arguments,
+            result=np.zeros(len(at), dtype=np.int64),
+            outcome=np.zeros(len(at), dtype=np.uint8),
+            entered=entered,
+            returned=np.zeros(len(at), dtype=np.bool_),
+        )
+        if len(old := np.flatnonzero(row < 0)):
+            calls.put(old, self.remembered.take(-1 - row[old]))
+        return calls
+
+    def results(self, at: Int64) -> Int64:
+        """Return the results of these halves, which are returns."""
+        result: Int64 = self.table.columns[EXIT.name]["result"][self.table.slot[self.row[at]]]
+        return result
 
 
 @define(eq=False)
@@ -58,7 +96,9 @@ class CallPairing:
         chosen = np.array([task for task in tasks if task < len(self._known)], dtype=np.int64)
         calls = self._known.take(chosen[self._known.entered[chosen]])
         self._known.put(chosen, _unknown_tasks(len(chosen)))
-        return _cut(calls, np.full(len(calls), at_ns), np.uint8(SpanOutcome.TASK_ENDED))
+        never = self.table.never_returns[calls.kind]
+        outcome = np.where(never, SpanOutcome.NEVER_RETURNS, SpanOutcome.TASK_ENDED)
+        return _cut(calls, np.full(len(calls), at_ns), outcome.astype(np.uint8))
 
     def pair(self, table: EventTable, whose: Attribution, losses: Sequence[LossMark]) -> Calls:
         """Return the calls that ended in the table, in order of their end.
@@ -94,50 +134,39 @@ class CallPairing:
         self._known.start[task] = at_ns
 
     def _side_by_side(self, table: EventTable, whose: Attribution, rows: Int64) -> _Halves:
-        task = whose.task[rows]
+        task, event_id = whose.task[rows], table.event_id[rows]
         tasks = np.unique(task) if task.min() != task.max() else task[:1]
-        remembered = self._known.take(tasks)
-        remembered = evolve(remembered, task=tasks)
-        role = np.concatenate(
-            [
-                np.where(remembered.entered, CallRole.ENTRY, CallRole.NONE).astype(np.uint8),
-                self.table.role[table.event_id[rows]],
-            ]
-        )
-        call = Calls.join(remembered, self._as_calls(table, whose, rows))
+        old = evolve(self._known.take(tasks), task=tasks)
+        was_open = np.where(old.entered, CallRole.ENTRY, CallRole.NONE).astype(np.uint8)
+        columns = [
+            np.concatenate([tasks, task]),
+            np.concatenate([was_open, self.table.role[event_id]]),
+            np.concatenate([old.kind, self.table.kind[event_id]]),
+            np.concatenate([old.start, table.time_ns[rows]]),
+            np.concatenate([-1 - np.arange(len(tasks)), rows]),
+        ]
         if len(tasks) > 1:
-            order = _by_task(call.task)
-            role, call = role[order], call.take(order)
-        follows = np.empty(len(role), dtype=np.bool_)
-        follows[0], follows[1:] = False, call.task[1:] == call.task[:-1]
-        return _Halves(role, call, follows)
-
-    def _as_calls(self, table: EventTable, whose: Attribution, rows: Int64) -> Calls:
-        event_id, slot = table.event_id[rows], table.slot[rows]
-        calls = Calls.blank(len(rows))
-        role = self.table.role[event_id]
-        entries, returns = role == CallRole.ENTRY, role == CallRole.RETURN
-        calls.arguments[entries] = table.columns[ENTER.name]["arguments"][slot[entries]]
-        calls.result[returns] = table.columns[EXIT.name]["result"][slot[returns]]
-        time_ns = table.time_ns[rows]
-        return evolve(
-            calls,
-            start=time_ns,
-            end=time_ns,
-            task=whose.task[rows],
-            tid=table.tid[rows],
-            pid=whose.pid[rows],
-            container=whose.container[rows],
-            command=whose.command[rows],
-            kind=self.table.kind[event_id],
-            entered=entries,
-            returned=returns,
+            order = _by_task(columns[0])
+            columns = [column[order] for column in columns]
+        task, role, kind, time_ns, row = columns
+        follows = np.empty(len(task), dtype=np.bool_)
+        follows[0], follows[1:] = False, task[1:] == task[:-1]
+        return _Halves(
+            table=table,
+            whose=whose,
+            remembered=old,
+            task=task,
+            role=role,
+            kind=kind,
+            time_ns=time_ns,
+            row=row,
+            follows=follows,
         )
 
     def _remember(self, halves: _Halves) -> None:
         """Keep each task's last half: an open call, or that it is outside of any."""
         last = np.flatnonzero(~np.append(halves.follows[1:], False))
-        call, role = halves.call.take(last), halves.role[last]
+        call, role = halves.begun(last), halves.role[last]
         over = role != CallRole.ENTRY
         call.outcome[:] = SpanOutcome.NO_MATCH
         call.returned[:] = False
@@ -178,45 +207,64 @@ def _cut(calls: Calls, end: Int64, outcome: UInt8 | np.uint8) -> Calls:
 
 def _neighbours(halves: _Halves, never_returns: Bools) -> Calls:
     """Make calls of each half and the one before it."""
-    role, call = halves.role, halves.call
+    role, kind = halves.role, halves.kind
     after_entry = np.zeros(len(role), dtype=np.bool_)
     after_entry[1:] = halves.follows[1:] & (role[:-1] == CallRole.ENTRY)
     returning = halves.follows & (role == CallRole.RETURN)
     matched = after_entry & returning
-    matched[1:] &= call.kind[1:] == call.kind[:-1]
+    matched[1:] &= kind[1:] == kind[:-1]
     pairs = np.flatnonzero(matched)
     whole = evolve(
-        call.take(pairs - 1),
-        end=call.end[pairs],
-        result=call.result[pairs],
+        halves.begun(pairs - 1),
+        end=halves.time_ns[pairs],
+        result=halves.results(pairs),
         outcome=np.zeros(len(pairs), dtype=np.uint8),
         returned=np.ones(len(pairs), dtype=np.bool_),
     )
     cut = np.flatnonzero(after_entry & ~matched)
     alone = np.flatnonzero(returning & ~matched)
-    if not len(cut) and not len(alone):
+    moments = np.flatnonzero(role == CallRole.MOMENT)
+    if not len(cut) and not len(alone) and not len(moments):
         return whole
-    return Calls.join(whole, _unreturned(halves, cut, never_returns), _unentered(halves, alone))
+    return Calls.join(
+        whole,
+        _unreturned(halves, cut, never_returns),
+        _unentered(halves, alone),
+        _momentary(halves, moments),
+    )
 
 
 def _unreturned(halves: _Halves, following: Int64, never_returns: Bools) -> Calls:
     """End the calls before these halves: their return was not recorded, or never comes."""
-    call = halves.call.take(following - 1)
+    call = halves.begun(following - 1)
     ending = halves.role[following] == CallRole.TASK_END
     never = never_returns[call.kind]
     outcome = np.where(ending, SpanOutcome.TASK_ENDED, SpanOutcome.NO_MATCH).astype(np.uint8)
     outcome[never] = SpanOutcome.NEVER_RETURNS
     # What goes on after a call that never returns has long left it.
-    end = np.where(never & ~ending, call.start, halves.call.start[following])
+    end = np.where(never & ~ending, call.start, halves.time_ns[following])
     return _cut(call, end, outcome)
 
 
-def _unentered(halves: _Halves, rows: Int64) -> Calls:
+def _unentered(halves: _Halves, at: Int64) -> Calls:
     """Make calls of returns alone; what stands before them says what is known of the start."""
-    before = halves.call.take(rows - 1)
-    remembered = halves.role[rows - 1] == CallRole.NONE
-    outcome = np.where(remembered, before.outcome, SpanOutcome.NO_MATCH).astype(np.uint8)
-    return evolve(halves.call.take(rows), start=before.start, outcome=outcome)
+    row = halves.row[at - 1]
+    outcome = np.full(len(at), SpanOutcome.NO_MATCH, dtype=np.uint8)
+    old = (row < 0) & (halves.role[at - 1] == CallRole.NONE)
+    outcome[old] = halves.remembered.outcome[-1 - row[old]]
+    return evolve(
+        halves.begun(at),
+        # Losses may reach beyond the time that is known, and so beyond a return.
+        start=np.minimum(halves.time_ns[at - 1], halves.time_ns[at]),
+        result=halves.results(at),
+        outcome=outcome,
+        returned=np.ones(len(at), dtype=np.bool_),
+    )
+
+
+def _momentary(halves: _Halves, at: Int64) -> Calls:
+    """Make calls of entries that are all there is of them."""
+    return _cut(halves.begun(at), halves.time_ns[at], np.uint8(SpanOutcome.NEVER_RETURNS))
 
 
 def _by_task(task: Int32) -> Int64:
