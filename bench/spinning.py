@@ -68,7 +68,7 @@ def compiled() -> Iterator[Path]:
 @contextmanager
 def spinner(program: Path, *, cpu: int, own_namespace: bool = False) -> Iterator[Spinner]:
     """Start the workload on a CPU, as a container of its own or as a bystander."""
-    words = [program, str(cpu), *(["own-namespace"] if own_namespace else [])]
+    words = [str(program), str(cpu), *(["own-namespace"] if own_namespace else [])]
     with subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -1,7 +1,9 @@
 """Fixtures that every test may use."""
 
 import gzip
-from collections.abc import Callable
+import os
+import subprocess
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,56 @@ from container_tracer.domain.model.event_format import EventFormat, parse_event_
 from container_tracer.domain.model.ring_buffer import SubBufferLayout, parse_header_page
 from container_tracer.ports.kernel_tracer import SubBuffers
 
+TRACEFS = Path("/sys/kernel/tracing")
 RECORDED = Path(__file__).parent / "data/linux-6.18-x86_64"
+
+
+def _why_no_kernel() -> str:
+    """Say why the kernel cannot be traced here, or return the empty string."""
+    if os.geteuid() != 0:
+        return "tracing the kernel needs root"
+    if not TRACEFS.is_dir():
+        return f"this kernel has no tracing: there is no {TRACEFS}"
+    if not (TRACEFS / "instances").is_dir():
+        return f"tracefs cannot be mounted at {TRACEFS}"
+    return ""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Mount tracefs once for all workers, if it is not mounted and can be."""
+    if hasattr(config, "workerinput") or os.geteuid() != 0 or not TRACEFS.is_dir():
+        return
+    if not os.path.ismount(TRACEFS):
+        mounted = subprocess.run(["mount", "-t", "tracefs", "nodev", TRACEFS], check=False)
+        config.stash[_MOUNTED] = mounted.returncode == 0
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave tracefs as it was."""
+    if config.stash.get(_MOUNTED, False):
+        subprocess.run(["umount", TRACEFS], check=False)
+
+
+_MOUNTED = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs the kernel where that cannot be traced."""
+    if why := _why_no_kernel():
+        for item in items:
+            if item.get_closest_marker("kernel"):
+                item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
+    """In CI, let a kernel test fail that was skipped although the kernel can be traced."""
+    report: pytest.TestReport = yield
+    must_run = "CI" in os.environ and item.get_closest_marker("kernel") and not _why_no_kernel()
+    if report.skipped and must_run:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} must run here, but was skipped: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")
