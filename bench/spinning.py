@@ -1,6 +1,5 @@
 """The workload of the benchmarks, and what the kernel says a process used."""
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -84,10 +83,8 @@ def spinner(program: Path, *, cpu: int, own_namespace: bool = False) -> Iterator
 
 def cpu_ns(pid: int) -> int:
     """CPU time of all threads of a process, living ones, in nanoseconds."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        total += int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0])
-    return total
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
 
 
 def resident_mb(pid: int) -> float:

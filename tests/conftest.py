@@ -55,7 +55,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In CI, let a kernel test fail that was skipped although the kernel can be traced."""
     report: pytest.TestReport = yield
     must_run = "CI" in os.environ and item.get_closest_marker("kernel") and not _why_no_kernel()
