@@ -22,7 +22,7 @@ service: $(VENV)/installed
 
 ## install: the node role for this machine, below PREFIX
 install:
-	scripts/install "$(PREFIX)"
+	scripts/install "$(PREFIX)" "$(PYTHON)"
 
 ## demo: trace a throwaway container on this machine's kernel
 demo: $(VENV)/installed
