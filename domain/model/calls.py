@@ -91,11 +91,12 @@ class Gaps:
     def of(cls, losses: Sequence[LossMark]) -> "Gaps":
         """Merge the marks of all CPUs: a task may have run on any."""
         merged: list[list[int]] = []
-        for mark in sorted(losses, key=lambda one: (one.since_ns, one.until_ns)):
+        for mark in sorted(losses, key=lambda one: one.since_ns):
+            until_ns = max(mark.since_ns, mark.until_ns)
             if merged and mark.since_ns <= merged[-1][1]:
-                merged[-1][1] = max(merged[-1][1], mark.until_ns)
+                merged[-1][1] = max(merged[-1][1], until_ns)
             else:
-                merged.append([mark.since_ns, mark.until_ns])
+                merged.append([mark.since_ns, until_ns])
         since, until = np.array(merged, dtype=np.int64).reshape(-1, 2).T
         return cls(since, until)
 

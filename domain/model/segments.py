@@ -109,3 +109,22 @@ class Segments:
         live = slice(1, self._count)
         self.rows[live, 4] = numbers[self.rows[live, 4]]
         return numbers
+
+
+def patch(segment: Int32, tid: Int32, changes: list[tuple[int, ...]]) -> None:
+    """Correct the segments of rows whose tid changed hands inside their table.
+
+    `changes` are (tid, first row, segment); of those alike in tid and row, the last holds.
+    """
+    if not changes:
+        return
+    whose, since, target = np.array(sorted(changes, key=lambda c: c[:2]), dtype=np.int64).T
+    stride = len(tid) + 1
+    touched = np.zeros(int(whose.max()) + 1, dtype=np.bool_)
+    touched[whose] = True
+    inside = (tid > 0) & (tid < len(touched))
+    rows = np.flatnonzero(inside & touched[np.where(inside, tid, 0)])
+    owner = tid[rows].astype(np.int64)
+    found = np.searchsorted(whose * stride + since, owner * stride + rows, side="right") - 1
+    valid = (found >= 0) & (whose[found] == owner)
+    segment[rows[valid]] = target[found[valid]]

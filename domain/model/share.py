@@ -96,7 +96,8 @@ class SessionShare:
         entered = calls.entered & ~early & (calls.start <= self.until_ns)
         returned = calls.returned & ~late & (calls.end >= self.since_ns)
         outcome = calls.outcome.copy()
-        outcome[calls.entered & ~entered] = SpanOutcome.BEGAN_BEFORE
+        # Whatever is missing of a call that was already on: it is older than the window.
+        outcome[early & (outcome != SpanOutcome.CHILD_RETURN)] = SpanOutcome.BEGAN_BEFORE
         outcome[late] = SpanOutcome.UNFINISHED
         clipped = evolve(
             calls,
@@ -140,8 +141,8 @@ class SessionShare:
                 by_cpu[number] = by_cpu.get(number, 0) + count
         self.statistics.attributed += len(cpu)
         role = syscalls.role[table.event_id[own]]
-        calls = (role == CallRole.ENTRY) | (role == CallRole.RETURN)
-        self.statistics.filtered_out += len(cpu) - int(np.count_nonzero(calls))
+        others = (role == CallRole.NONE) | (role == CallRole.TASK_END)
+        self.statistics.filtered_out += int(np.count_nonzero(others))
         self._settle()
 
     def _settle(self) -> None:

@@ -4,14 +4,14 @@ The `format` files of `syscalls:sys_enter_*` name each call and its arguments wi
 on every architecture. Records of all entries begin alike, and so do those of all exits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 
 import numpy as np
 from attrs import frozen
 
 from .event_batch import EventLayout
-from .event_format import EventFormat, structured_dtype
+from .event_format import EventField, EventFormat, Placement, structured_dtype
 from .spans import Bools, Int32, SpanArgument, SpanKind, UInt8
 from .syscall_arguments import argument_renderer
 from .tasks import EXIT as TASK_EXIT
@@ -34,8 +34,11 @@ EXIT = EventLayout(
     VALUES_OFFSET + 8,
 )
 
-NEVER_RETURNING = frozenset({"exit", "exit_group", "rt_sigreturn", "sigreturn"})
-"""These leave no exit record: the task is gone, or its registers are those of before a signal."""
+ENDING_TASK = frozenset({"exit", "exit_group"})
+"""These leave no exit record: the task is gone."""
+
+MOMENTARY = frozenset({"rt_sigreturn", "sigreturn"})
+"""These leave no exit record: the task's registers are those of before a signal."""
 
 REAL_NAMES: Mapping[str, str] = {
     "newstat": "stat",
@@ -68,6 +71,8 @@ class CallRole(IntEnum):
     ENTRY = 1
     RETURN = 2
     TASK_END = 3
+    MOMENT = 4
+    """An entry that is all there is of its call."""
 
 
 @frozen(eq=False)
@@ -86,42 +91,57 @@ class SyscallTable:
     @classmethod
     def of(cls, formats: Mapping[str, EventFormat]) -> "SyscallTable":
         """Build from the formats of a source's events, by event name."""
-        names = sorted(
-            name.removeprefix(ENTER_PREFIX)
-            for name, one in formats.items()
-            if name.startswith(ENTER_PREFIX) and _usual(one)
-        )
+        names = sorted(_usual_calls(formats))
         role, kind = np.zeros(1 << 16, dtype=np.uint8), np.full(1 << 16, -1, dtype=np.int32)
         for number, name in enumerate(names):
-            for prefix, meaning in _PREFIXES:
-                if (one := formats.get(prefix + name)) and _usual(one):
-                    role[one.event_id], kind[one.event_id] = meaning, number
+            entry = CallRole.MOMENT if name in MOMENTARY else CallRole.ENTRY
+            for prefix, meaning in ((ENTER_PREFIX, entry), (EXIT_PREFIX, CallRole.RETURN)):
+                event_id = formats[prefix + name].event_id
+                role[event_id], kind[event_id] = meaning, number
         if TASK_EXIT in formats:
             role[formats[TASK_EXIT].event_id] = CallRole.TASK_END
         kinds = [_kind(name, formats[ENTER_PREFIX + name]) for name in names]
-        never = np.array([name in NEVER_RETURNING for name in names], dtype=np.bool_)
+        never = np.array([name in ENDING_TASK | MOMENTARY for name in names], dtype=np.bool_)
         return cls(kinds, never, role, kind)
 
     def layouts(self) -> list[tuple[EventLayout, list[int]]]:
         """Say which event ids are entries and which are returns."""
         return [
-            (layout, np.flatnonzero(self.role == role).tolist())
-            for layout, role in ((ENTER, CallRole.ENTRY), (EXIT, CallRole.RETURN))
+            (layout, np.flatnonzero(np.isin(self.role, roles)).tolist())
+            for layout, roles in (
+                (ENTER, [CallRole.ENTRY, CallRole.MOMENT]),
+                (EXIT, [CallRole.RETURN]),
+            )
         ]
 
 
-_PREFIXES = ((ENTER_PREFIX, CallRole.ENTRY), (EXIT_PREFIX, CallRole.RETURN))
+def _usual_calls(formats: Mapping[str, EventFormat]) -> Iterator[str]:
+    """Name the calls whose entry and return both are as they should be."""
+    for name, entry in formats.items():
+        kernel_name = name.removeprefix(ENTER_PREFIX)
+        returning = formats.get(EXIT_PREFIX + kernel_name)
+        if kernel_name == name or returning is None or len(_values(returning)) != 1:
+            continue
+        if _usual(entry) and _usual(returning):
+            yield kernel_name
+
+
+def _values(one: EventFormat) -> Sequence[EventField]:
+    """Return a call's arguments or result; text they point to may stand behind them."""
+    return [value for value in one.fields[5:] if value.placement is Placement.INLINE]
 
 
 def _usual(one: EventFormat) -> bool:
     """Tell whether values stand where they do on every kernel known so far."""
-    fields = one.fields[4:]
+    values = _values(one)
+    number = one.fields[4] if len(one.fields) > 4 else None  # noqa: PLR2004
     return (
-        bool(fields)
-        and (fields[0].offset, fields[0].size) == (NUMBER_OFFSET, 4)
+        number is not None
+        and (number.offset, number.size) == (NUMBER_OFFSET, 4)
+        and len(values) <= MAX_ARGUMENTS
         and all(
             (value.offset, value.size) == (VALUES_OFFSET + 8 * place, 8)
-            for place, value in enumerate(fields[1 : 1 + MAX_ARGUMENTS])
+            for place, value in enumerate(values)
         )
     )
 
@@ -132,6 +152,6 @@ def _kind(kernel_name: str, entry: EventFormat) -> SpanKind:
         name,
         tuple(
             SpanArgument(one.name, one.type_name, argument_renderer(name, one.name, one.type_name))
-            for one in entry.fields[5 : 5 + MAX_ARGUMENTS]
+            for one in _values(entry)
         ),
     )

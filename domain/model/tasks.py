@@ -8,11 +8,10 @@ from collections.abc import Iterable
 
 import numpy as np
 from attrs import define, field, frozen
-from numpy.typing import NDArray
 
 from .event_batch import EventTable
 from .pod import Container, Task
-from .segments import Segment, Segments
+from .segments import Segment, Segments, patch
 from .spans import Bools, Int32, Int64
 
 NEWTASK = "task:task_newtask"
@@ -83,6 +82,8 @@ class TaskIndex:
         """Learn tasks of a container as `/proc` has them; return the tids that are news."""
         news = []
         for task in tasks:
+            if not 0 < task.tid <= PID_MAX_LIMIT:  # 0 is a task of another pid namespace
+                continue
             known = self.segments.find(task.tid)
             if known and (known.container, known.pid) == (container, task.pid):
                 continue
@@ -123,7 +124,7 @@ class TaskIndex:
         rows = np.flatnonzero(self._is_task_event[table.event_id])
         born: list[tuple[int, int]] = []
         if len(rows):
-            _patch(segment, table.tid, self._replay(table, rows, born))
+            patch(segment, table.tid, self._replay(table, rows, born))
         whose = self.segments.rows[segment]
         return Attribution(
             task=whose[:, 0],
@@ -139,112 +140,100 @@ class TaskIndex:
         """Apply task events in order; return (tid, first row, segment) of each change."""
         changes: list[tuple[int, ...]] = []
         for row in rows.tolist():
-            own = self.segments.find(int(table.tid[row]))
-            if own is None:
-                continue
-            name = self._names[int(table.event_id[row])]
-            record = table.columns[name][table.slot[row]]
-            for tid, since in self._apply(name, own, record):
-                changes.append((tid, row + since, int(self.segments.current[tid])))
-                if name == NEWTASK:
-                    task = int(self.segments.rows[self.segments.current[tid], 0])
-                    born.append((task, int(table.time_ns[row])))
+            tid, name = int(table.tid[row]), self._names[int(table.event_id[row])]
+            changed = self._apply(name, tid, table.columns[name][table.slot[row]])
+            now = self.segments.current
+            changes += [(one, row + since, int(now[one])) for one, since in changed]
+            if changed and name == NEWTASK:
+                child = int(self.segments.rows[now[changed[-1][0]], 0])
+                born.append((child, int(table.time_ns[row])))
         return changes
 
-    def _apply(self, name: str, own: Segment, record: np.void) -> list[tuple[int, int]]:
+    def _apply(self, name: str, tid: int, record: np.void) -> list[tuple[int, int]]:
         """Learn from one event; return the tids that change, and if from the next row on."""
-        if name == NEWTASK:
-            child = int(record["pid"])
-            if not 0 < child <= PID_MAX_LIMIT:
-                return []
-            self._fork(own, child, int(record["clone_flags"]), record["comm"])
-            return [(child, 1)]
         if name == RENAME:
             return self._rename(int(record["pid"]), record["newcomm"])
         if name == EXEC:
-            return self._exec(own, int(record["old_pid"]))
-        return [(tid, 1) for tid in self._exit(own)]
+            return self._exec(tid, int(record["old_pid"]))
+        if (own := self.segments.find(tid)) is None:
+            return []
+        changed = self._fork(own, record) if name == NEWTASK else self._exit(own)
+        return [(one, 1) for one in changed]
 
-    def _fork(self, parent: Segment, child: int, clone_flags: int, comm: bytes) -> None:
-        pid = parent.pid if clone_flags & CLONE_THREAD else child
-        command = self.segments.command_number(comm.decode(errors="backslashreplace"))
-        self._begin(child, pid, container=parent.container, command=command)
+    def _fork(self, parent: Segment, record: np.void) -> list[int]:
+        """Begin a child; return whom that ends, and the child."""
+        child = int(record["pid"])
+        if not 0 < child <= PID_MAX_LIMIT:
+            return []
+        pid = parent.pid if int(record["clone_flags"]) & CLONE_THREAD else child
+        command = self.segments.command_number(_text(record["comm"]))
+        ended = self._begin(child, pid, container=parent.container, command=command)
+        return [*ended, child]
 
     def _rename(self, tid: int, comm: bytes) -> list[tuple[int, int]]:
         """Give a task a new command; it may be another one of the same process."""
         own = self.segments.find(tid)
         if own is None:
             return []
-        command = self.segments.command_number(comm.decode(errors="backslashreplace"))
-        self.segments.set(own._replace(command=command))
+        self.segments.set(own._replace(command=self.segments.command_number(_text(comm))))
         return [(tid, 0)]
 
-    def _exec(self, own: Segment, old_tid: int) -> list[tuple[int, int]]:
+    def _exec(self, tid: int, old_tid: int) -> list[tuple[int, int]]:
         """Let a thread that execs take over the tid of its process's first thread."""
-        old = self.segments.find(old_tid)
-        if old is None or old_tid == own.tid:
+        old, first = self.segments.find(old_tid), self.segments.find(tid)
+        if old is None or old.tid == tid or old.pid != tid:
             return []
-        self._ended.append(own.task)
-        self._ended_leaders.discard(own.tid)
-        self.segments.set(own._replace(task=old.task))
+        command = first.command if first else old.command  # it was renamed under its new tid
+        self._end(tid)
         self.segments.end(old_tid)
-        threads = self._threads.setdefault(own.pid, set())
-        threads.discard(old_tid)
-        threads.add(own.tid)
-        return [(own.tid, 0), (old_tid, 0)]
+        self.segments.set(old._replace(tid=tid, command=command))
+        self._threads[tid] = self._threads[tid] - {old_tid} | {tid}
+        return [(tid, 0), (old_tid, 0)]
 
     def _exit(self, own: Segment) -> list[int]:
         """End a task; a process's first thread stays until the last, which may take its tid."""
-        if own.tid == own.pid and self._threads.get(own.pid, set()) - {own.tid}:
+        if own.tid in self._ended_leaders:
+            return []
+        if own.tid == own.pid and self._threads[own.pid] - {own.tid}:
             self._leave(own)
             self._ended_leaders.add(own.tid)
             return []
-        self._end(own.tid)
-        if not self._threads.get(own.pid) and own.pid in self._ended_leaders:
-            self._end(own.pid)
-            return [own.tid, own.pid]
-        return [own.tid]
+        return self._end(own.tid)
 
     # Tasks begin and end.
 
-    def _begin(self, tid: int, pid: int, *, container: int, command: int) -> None:
-        self._end(tid)
+    def _begin(self, tid: int, pid: int, *, container: int, command: int) -> list[int]:
+        ended = self._end(tid)
         task = self._free.pop() if self._free else self._tasks
         self._tasks = max(self._tasks, task + 1)
         self.segments.set(Segment(task, tid, pid, container, command))
         self._threads.setdefault(pid, set()).add(tid)
         self._alive[container] = self._alive.get(container, 0) + 1
+        return ended
 
-    def _end(self, tid: int) -> None:
+    def _end(self, tid: int) -> list[int]:
+        """Make a tid nobody's; the last of a process takes an ended first thread along."""
         own = self.segments.find(tid)
         if own is None:
-            return
+            return []
         if tid in self._ended_leaders:
             self._ended_leaders.discard(tid)
         else:
             self._leave(own)
         self._ended.append(own.task)
         self.segments.end(tid)
+        if own.pid in self._ended_leaders and own.pid not in self._threads:
+            return [tid, *self._end(own.pid)]
+        return [tid]
 
     def _leave(self, own: Segment) -> None:
         self._alive[own.container] -= 1
-        threads = self._threads.get(own.pid, set())
+        threads = self._threads[own.pid]
         threads.discard(own.tid)
         if not threads:
-            self._threads.pop(own.pid, None)
+            del self._threads[own.pid]
 
 
-def _patch(segment: Int32, tid: NDArray[np.int32], changes: list[tuple[int, ...]]) -> None:
-    """Correct the segments of rows whose tid changed hands inside the table."""
-    if not changes:
-        return
-    whose, since, target = np.array(sorted(changes, key=lambda c: c[:2]), dtype=np.int64).T
-    stride = len(tid) + 1
-    touched = np.zeros(int(whose.max()) + 1, dtype=np.bool_)
-    touched[whose] = True
-    inside = (tid > 0) & (tid < len(touched))
-    rows = np.flatnonzero(inside & touched[np.where(inside, tid, 0)])
-    owner = tid[rows].astype(np.int64)
-    found = np.searchsorted(whose * stride + since, owner * stride + rows, side="right") - 1
-    valid = (found >= 0) & (whose[found] == owner)
-    segment[rows[valid]] = target[found[valid]]
+def _text(comm: bytes) -> str:
+    """Read a command; behind its end is whatever was in the buffer before."""
+    return comm.partition(b"\0")[0].decode(errors="surrogateescape")
