@@ -2,8 +2,11 @@
 
 import re
 
+LONGEST_NS = (1 << 63) - 1
+"""What still fits a column of nanoseconds: 292 years."""
+
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60 * 1_000_000_000}
-_DURATION = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?(ns|us|ms|s|m)?")
+_DURATION = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?(ns|us|ms|s|m)?", re.ASCII)
 
 
 def parse_duration_ns(text: str, unit: str) -> int:
@@ -13,4 +16,7 @@ def parse_duration_ns(text: str, unit: str) -> int:
         raise ValueError(f"{text!r} is no duration: write a number and ns, us, ms, s or m")
     whole, fraction, given = match.groups()
     scale = _UNITS_NS[given or unit]
-    return int(whole) * scale + int((fraction or "0").ljust(9, "0")) * scale // 1_000_000_000
+    ns = int(whole) * scale + int((fraction or "0").ljust(9, "0")) * scale // 1_000_000_000
+    if ns > LONGEST_NS:
+        raise ValueError(f"{text!r} is longer than any trace can be")
+    return ns

@@ -10,6 +10,12 @@ from attrs import field, frozen
 from .errors import RequestError
 from .spans import SpanFilter
 
+LONGEST_ARGUMENTS = 8192
+"""In characters: enough to name every system call there is."""
+
+_SHOWN = 200
+"""So much of a complaint may be the client's own words."""
+
 
 class UnknownHook(RequestError):
     """No hook has that name."""
@@ -78,15 +84,26 @@ class ArgumentParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print."""
         usage = "; ".join(f"{'/'.join(a.flags)} {a.value}".strip() for a in self._known)
-        raise InvalidArguments(f"{self.prog}: {message}. It takes: {usage}.")
+        raise InvalidArguments(f"{self.prog}: {shortened(message)}. It takes: {usage}.")
 
     def parse_words(self, text: str) -> argparse.Namespace:
         """Split as a POSIX shell would, then parse."""
+        if len(text) > LONGEST_ARGUMENTS:
+            self.error(f"arguments have at most {LONGEST_ARGUMENTS} characters, not {len(text)}")
+        if not text.replace("\t", " ").isprintable():
+            self.error(f"arguments cannot have control characters, as in {shortened(repr(text))}")
         try:
             words = shlex.split(text)
         except ValueError as error:
-            self.error(f"cannot split {text!r} into words: {str(error).lower()}")
+            self.error(f"cannot split the arguments into words: {str(error).lower()}")
+        if "--" in words:
+            self.error("unrecognized arguments: --")
         return self.parse_args(words)
+
+
+def shortened(text: str) -> str:
+    """Cut long text, so that an answer stays one a person reads."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 @frozen

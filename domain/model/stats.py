@@ -130,7 +130,7 @@ def parse_cpu_counters(cpu: int, text: str) -> CpuCounters:
     numbers = {
         name.strip(): int(value)
         for name, _, value in (line.partition(":") for line in text.splitlines())
-        if value.strip().isdigit()
+        if value.strip().isdecimal()
     }
     return CpuCounters(
         cpu=cpu,

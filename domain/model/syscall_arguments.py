@@ -96,7 +96,7 @@ def argument_renderer(syscall: str, name: str, type_name: str) -> Renderer:
     special = _BY_CALL.get((syscall, name)) or _BY_NAME.get(name)
     if special:
         return special
-    return _BY_TYPE.get(plain_type, int)
+    return _unsigned_32 if plain_type.startswith("enum ") else _BY_TYPE.get(plain_type, int)
 
 
 def _pointer(raw: int) -> str:
@@ -109,6 +109,10 @@ def _unsigned_32(raw: int) -> int:
 
 def _signed_32(raw: int) -> int:
     return ((raw & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
+
+
+def _mode(raw: int) -> str:
+    return oct(raw & 0xFFFF)
 
 
 def _signed_64(raw: int) -> int:
@@ -155,12 +159,14 @@ def _clone_flags(raw: int) -> str:
 
 
 _BY_TYPE: Mapping[str, Renderer] = {
-    **dict.fromkeys(("umode_t", "mode_t"), oct),
+    **dict.fromkeys(("umode_t", "mode_t"), _mode),
     **dict.fromkeys(
         ("int", "pid_t", "clockid_t", "timer_t", "key_t", "mqd_t", "__s32"), _signed_32
     ),
-    **dict.fromkeys(("key_serial_t", "const int"), _signed_32),
-    **dict.fromkeys(("unsigned int", "unsigned", "u32", "uid_t", "gid_t", "qid_t"), _unsigned_32),
+    **dict.fromkeys(("key_serial_t", "rwf_t"), _signed_32),
+    **dict.fromkeys(("unsigned int", "unsigned", "u32", "__u32"), _unsigned_32),
+    **dict.fromkeys(("uid_t", "gid_t", "qid_t"), _unsigned_32),
+    **dict.fromkeys(("cap_user_header_t", "cap_user_data_t"), _pointer),
     **dict.fromkeys(("long", "off_t", "loff_t", "ssize_t"), _signed_64),
 }
 _BY_NAME: Mapping[str, Renderer] = {
@@ -173,7 +179,6 @@ _BY_NAME: Mapping[str, Renderer] = {
     "oldfd": _signed_32,
     "newfd": _signed_32,
     "sig": _signal,
-    "mode": oct,
     "addr": _pointer,
     "clone_flags": _clone_flags,
 }
@@ -190,8 +195,4 @@ _BY_CALL: Mapping[tuple[str, str], Renderer] = {
     ("linkat", "flags"): _flags(_AT_FLAGS),
     ("faccessat2", "flags"): _flags(_AT_FLAGS),
     ("unshare", "unshare_flags"): _clone_flags,
-    ("access", "mode"): int,
-    ("faccessat", "mode"): int,
-    ("faccessat2", "mode"): int,
-    ("fallocate", "mode"): int,
 }

@@ -1,13 +1,13 @@
 """The hook `trace_syscalls`: system calls as spans."""
 
-from collections.abc import Iterable
+import fnmatch
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
 from attrs import frozen
 
 from ..durations import parse_duration_ns
-from ..hook import ArgumentParser, HookArgument, InvalidArguments, TracePlan
+from ..hook import ArgumentParser, HookArgument, InvalidArguments, TracePlan, shortened
 from ..spans import SpanFilter
 from ..syscalls import ENTER_PREFIX, EXIT_PREFIX, syscall_names
 from ..tasks import TASK_EVENTS
@@ -56,11 +56,12 @@ class TraceSyscalls:
         parser.add_argument("--min-duration", default="0")
         parser.add_argument("--errors-only", action="store_true")
         chosen = parser.parse_words(arguments)
-        names = _choose(chosen.syscall, syscall_names(events))
+        patterns = _patterns(parser, chosen.syscall)
+        names = _choose(patterns, syscall_names(events))
         return TracePlan(
             events=_events(names.values(), events),
             spans=SpanFilter(
-                names=frozenset(names) if chosen.syscall else None,
+                names=frozenset(names) if patterns else None,
                 min_duration_ns=_duration(parser, "--min-duration", chosen.min_duration),
                 errors_only=chosen.errors_only,
             ),
@@ -68,18 +69,24 @@ class TraceSyscalls:
         )
 
 
-def _choose(words: Iterable[str], known: dict[str, str]) -> dict[str, str]:
-    """Return real name and kernel's name of the calls meant; all if there are no words."""
+def _patterns(parser: ArgumentParser, words: Sequence[str]) -> Sequence[str]:
+    """Split at commas; words that name nothing are an error, for they would mean everything."""
     patterns = [part for word in words for part in word.split(",") if part]
+    if words and not patterns:
+        parser.error("argument -s/--syscall: expected the name of a system call")
+    return list(dict.fromkeys(patterns))
+
+
+def _choose(patterns: Sequence[str], known: dict[str, str]) -> dict[str, str]:
+    """Return real name and kernel's name of the calls meant; all if there are no patterns."""
     if not patterns:
         return known
+    real_names = {kernel: real for real, kernel in known.items()}
     chosen: dict[str, str] = {}
     for pattern in patterns:
-        found = {
-            real: kernel
-            for real, kernel in known.items()
-            if fnmatchcase(real, pattern) or fnmatchcase(kernel, pattern)
-        }
+        meant = [*fnmatch.filter(known, pattern)]
+        meant += [real_names[kernel] for kernel in fnmatch.filter(real_names, pattern)]
+        found = {real: known[real] for real in meant}
         if known and not found:
             raise InvalidArguments(_unknown(pattern, known))
         chosen |= found
@@ -87,9 +94,9 @@ def _choose(words: Iterable[str], known: dict[str, str]) -> dict[str, str]:
 
 
 def _unknown(pattern: str, known: dict[str, str]) -> str:
-    near = get_close_matches(pattern, known, n=3)
+    near = get_close_matches(pattern.lower(), known, n=3)
     hint = f"; did you mean {', '.join(near)}?" if near else "; see syscalls(2)."
-    return f"This kernel has no system call {pattern!r}{hint}"
+    return f"This kernel has no system call {shortened(repr(pattern))}{hint}"
 
 
 def _events(kernel_names: Iterable[str], known: frozenset[str]) -> frozenset[str]:
