@@ -42,43 +42,57 @@ class TaskFollower:
     """Called after every look."""
     _hurry: asyncio.Event = field(factory=asyncio.Event)
     _missing: dict[int, dict[int, int]] = field(factory=dict)
+    _lock: asyncio.Lock = field(factory=asyncio.Lock)
+    """Held while tasks of a container are taken on or let go: the two must not mix."""
 
-    async def follow(self, container: Container) -> int:
-        """Have all tasks of a container recorded; return the container's number.
+    async def number_of(self, container: Container) -> int:
+        """Return the number of a container, a new one for a new container."""
+        async with self.runner.lock:
+            return self.runner.pipeline.tasks.container_number(container)
+
+    async def follow(self, container: Container) -> None:
+        """Have all tasks of a container recorded.
 
         Each task is known to the pipeline before the kernel records it, so nothing recorded is
         nobody's. A task made meanwhile is followed by the kernel, or found by the next look.
         """
+        number = await self.number_of(container)
+        async with self._lock:
+            await self._follow(number, container)
+
+    async def _follow(self, number: int, container: Container) -> None:
         tasks = self.runner.pipeline.tasks
-        async with self.runner.lock:
-            number = tasks.container_number(container)
         for _ in range(ROUNDS):
             present = await self.discovery.tasks_of(container)
             async with self.runner.lock:
                 news = tasks.add(number, present)
                 self._forget_missing(number, {task.tid for task in present})
             if not news:
-                return number
+                return
             await asyncio.to_thread(self.runner.pipeline.source.follow, news)
         _log.warning("source.tasks_unsettled", container=container.name, pod=container.pod)
-        return number
 
     async def leave(self, containers: Iterable[int]) -> None:
         """Have the tasks of these containers recorded no more."""
+        async with self._lock:
+            for number in containers:
+                await self._leave(number)
+
+    async def _leave(self, number: int) -> None:
         tasks, source = self.runner.pipeline.tasks, self.runner.pipeline.source
-        for number in containers:
-            left: set[int] = set()
+        left: set[int] = set()
+        async with self.runner.lock:
+            tids = tasks.tids(number)
+        while tids - left:
+            await asyncio.to_thread(source.unfollow, tids - left)
+            left |= tids
+            # Tasks made meanwhile show in the stream.
+            await self.runner.drain(past_ns=self.clock.trace_ns())
             async with self.runner.lock:
                 tids = tasks.tids(number)
-            while tids - left:
-                await asyncio.to_thread(source.unfollow, tids - left)
-                left |= tids
-                await self.runner.drain()  # tasks made meanwhile show in the stream
-                async with self.runner.lock:
-                    tids = tasks.tids(number)
-            async with self.runner.lock:
-                tasks.forget(left)
-            self._missing.pop(number, None)
+        async with self.runner.lock:
+            tasks.forget(left)
+        self._missing.pop(number, None)
 
     def hurry(self) -> None:
         """Look again soon."""
@@ -88,28 +102,39 @@ class TaskFollower:
         """Look again and again, until cancelled."""
         pause = LOOK_SECONDS
         while True:
-            try:
-                await asyncio.wait_for(self._hurry.wait(), pause)
-            except TimeoutError:
-                pass
-            else:
-                await self.clock.sleep(pause / 10)
-            self._hurry.clear()
-            began = self.clock.trace_ns()
-            await self.look()
-            taken = (self.clock.trace_ns() - began) / 1e9
-            pause = max(LOOK_SECONDS, taken / SHARE_OF_A_CORE)
+            pause = await self.step(pause)
+
+    async def step(self, pause: float) -> float:
+        """Wait so many seconds, or a tenth if somebody hurries; look; return the next pause."""
+        try:
+            async with asyncio.timeout(pause):  # wait_for may swallow a cancellation
+                await self._hurry.wait()
+        except TimeoutError:
+            pass
+        else:
+            await self.clock.sleep(pause / 10)
+        self._hurry.clear()
+        began = self.clock.trace_ns()
+        await self.look()
+        taken = (self.clock.trace_ns() - began) / 1e9
+        return max(LOOK_SECONDS, taken / SHARE_OF_A_CORE)
 
     async def look(self) -> None:
         """Read the tasks of every container that a session wants."""
-        shares = self.runner.pipeline.shares.values()
-        wanted = sorted({number for share in shares for number in share.containers})
-        for number in wanted:
-            try:
-                await self.follow(self.runner.pipeline.tasks.containers[number])
-            except DiscoveryFailed as error:
-                _log.warning("discovery.failed", error=str(error))
+        containers = self.runner.pipeline.tasks.containers
+        for number in sorted(self._wanted()):
+            async with self._lock:
+                if number not in self._wanted():
+                    continue  # its last session has left meanwhile
+                try:
+                    await self._follow(number, containers[number])
+                except DiscoveryFailed as error:
+                    _log.warning("discovery.failed", error=str(error))
         self.checked()
+
+    def _wanted(self) -> set[int]:
+        shares = self.runner.pipeline.shares.values()
+        return {number for share in shares for number in share.containers}
 
     def _forget_missing(self, number: int, present: set[int]) -> None:
         """Forget tasks that have been missing for long: their exit was lost.

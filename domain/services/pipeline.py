@@ -60,12 +60,14 @@ def _own_layout(name: str, event: EventFormat) -> tuple[EventLayout, list[int]]:
 class DrainReport:
     """What a drain brought: spans by session, and what needs somebody's attention.
 
-    `more` says that CPUs still hold events; `strangers` that tasks were seen which are nobody's,
-    or that events about tasks may be missing, so that `/proc` should be read again.
+    Everything stamped before `until_ns` has been brought. `more` says that CPUs still hold
+    events; `strangers` that tasks were seen which are nobody's, or that events about tasks may be
+    missing, so that `/proc` should be read again.
     """
 
     spans: Mapping[str, SpanBatch]
     events: int = 0
+    until_ns: int = 0
     more: bool = False
     strangers: bool = False
     losses: int = 0
@@ -116,6 +118,7 @@ class TracePipeline:
         return DrainReport(
             spans=spans,
             events=len(records),
+            until_ns=known_until_ns,
             more=bool(taken.capped),
             strangers=bool((whose.container < 0).any()) or bool(records.losses),
             losses=len(records.losses),

@@ -40,18 +40,38 @@ class SourceRunner:
         """Wait for events and drain them."""
         await self.pipeline.source.wait()
         await self.clock.sleep(QUIET_GATHER_SECONDS if self._quiet else BUSY_GATHER_SECONDS)
-        await self.drain()
+        events = await self.drain()
+        self._quiet = events < QUIET_EVENTS
 
-    async def drain(self) -> None:
-        """Drain until every CPU is empty, and hand the spans on."""
+    async def drain(self, *, past_ns: int | None = None) -> int:
+        """Drain until every CPU is empty, and hand the spans on; return how many events came.
+
+        With `past_ns`, drain only until everything stamped up to then was found: others may
+        make events faster than they can be read.
+        """
         events, more = 0, True
         while more:
             async with self.lock:
-                loop = asyncio.get_running_loop()
-                report = await loop.run_in_executor(self.executor, self.pipeline.drain)
-                if report.losses:
-                    source = self.pipeline.source.name
-                    _log.warning("drain.lost_events", source=source, gaps=report.losses)
-                self.deliver(report)
-            events, more = events + report.events, report.more
-        self._quiet = events < QUIET_EVENTS
+                report = await self._drain_once()
+            events += report.events
+            more = report.more and (past_ns is None or report.until_ns <= past_ns)
+        return events
+
+    async def _drain_once(self) -> DrainReport:
+        """Drain in a worker thread, which is always waited for: nobody else may begin before."""
+        loop = asyncio.get_running_loop()
+        draining = loop.run_in_executor(self.executor, self.pipeline.drain)
+        try:
+            await asyncio.shield(draining)
+        except asyncio.CancelledError:
+            await asyncio.wait([draining])
+            self._hand_on(draining.result())
+            raise
+        return self._hand_on(draining.result())
+
+    def _hand_on(self, report: DrainReport) -> DrainReport:
+        if report.losses:
+            source = self.pipeline.source.name
+            _log.warning("drain.lost_events", source=source, gaps=report.losses)
+        self.deliver(report)
+        return report

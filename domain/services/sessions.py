@@ -3,16 +3,17 @@
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import structlog
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from ...ports.clock import Clock
-from ...ports.errors import ExportFailed, PortError
+from ...ports.errors import PortError, TracingUnavailable
 from ...ports.kernel_tracer import KernelTracer
 from ...ports.session_repository import SessionRepository
-from ...ports.span_exporter import SpanExporter, TraceContext
-from ..model.hook import HookCatalogue, TraceHook
+from ...ports.span_exporter import SpanExporter
+from ..model.hook import HookCatalogue, TraceHook, TracePlan
 from ..model.session import (
     HookUnavailable,
     InvalidRequest,
@@ -20,16 +21,13 @@ from ..model.session import (
     SessionState,
     TooManySessions,
     TraceSession,
+    UnknownSession,
 )
-from ..model.share import SessionShare
-from ..model.spans import SpanBatch
-from ..model.stats import ExporterStats, SessionStats, SourceStats
-from .delivery import Delivery
+from ..model.stats import SessionStats, SourceStats
+from .background import Background
 from .inventory import PodInventory
-from .sources import Subscription, TraceSources
-
-FLUSH_SECONDS = 3.0
-"""How long a session that stops waits for its exporters."""
+from .session_runs import SessionRun, SessionRuns
+from .sources import TraceSources
 
 _log = structlog.get_logger()
 
@@ -44,18 +42,11 @@ class SessionSettings:
 
 
 @define(kw_only=True, eq=False)
-class _Run:
-    """What a session holds while it runs."""
-
-    subscription: Subscription
-    deliveries: list[Delivery]
-    over: asyncio.Future[str]
-    watch: asyncio.Task[None] | None = None
-
-
-@define(kw_only=True, eq=False)
 class TraceSessions:
-    """The sessions of this node."""
+    """The sessions of this node.
+
+    What starts or stops a session does so wholly, even if the caller is cancelled meanwhile.
+    """
 
     settings: SessionSettings
     hooks: Sequence[TraceHook]
@@ -65,9 +56,21 @@ class TraceSessions:
     exporters: Mapping[str, SpanExporter]
     repository: SessionRepository
     clock: Clock
-    _runs: dict[str, _Run] = field(factory=dict)
+    _runs: SessionRuns = field(init=False)
     _locks: dict[str, asyncio.Lock] = field(factory=dict)
     _catalogue: HookCatalogue | None = None
+    _background: Background = field(factory=Background)
+    _closed: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with no run."""
+        self._runs = SessionRuns(
+            node=self.settings.node,
+            inventory=self.inventory,
+            trace_sources=self.trace_sources,
+            exporters=self.exporters,
+            clock=self.clock,
+        )
 
     @property
     def node(self) -> str:
@@ -101,31 +104,27 @@ class TraceSessions:
 
     async def create(self, request: SessionRequest) -> TraceSession:
         """Make a session of the containers that match now; start it if it is to run."""
-        if len(self.repository.list()) >= self.settings.max_sessions:
-            raise TooManySessions(
-                f"This node holds {self.settings.max_sessions} sessions, its limit"
-                " (--max-sessions); delete some first."
-            )
+        self._check_room()
         exporters = self._chosen_exporters(request)
-        hook = self.catalogue.find(request.hook)
-        plan = hook.plan(request.arguments, self.catalogue.events)
-        if reason := self.catalogue.unavailable(hook):
-            raise HookUnavailable(f"Hook {hook.name} cannot run here. {reason}")
+        plan = self._plan(request)
+        containers = await self.inventory.select(request.selector)
+        self._check_room()  # others may have come meanwhile
         session = TraceSession(
             session_id=str(secrets.randbelow((1 << 64) - 1) + 1),
             request=request,
             plan=plan,
             exporters=exporters,
-            containers=await self.inventory.select(request.selector),
+            containers=containers,
             created_ns=self.clock.wall_ns(),
         )
         self.repository.add(session)
-        _log.info("session.created", session_id=session.session_id, hook=hook.name)
+        _log.info("session.created", session_id=session.session_id, hook=request.hook)
         if request.run:
             try:
                 await self.start(session.session_id)
             except BaseException:
-                await self.delete(session.session_id)
+                with suppress(UnknownSession):
+                    await self.delete(session.session_id)
                 raise
         return session
 
@@ -135,50 +134,42 @@ class TraceSessions:
 
     async def start(self, session_id: str) -> None:
         """Start a session; one that runs is left alone."""
-        session = self.repository.get(session_id)
-        async with self._lock(session_id):
-            if session.running:
-                return
-            session.move(SessionState.STARTING)
-            session.error = session.reason = ""
-            try:
-                await self._start(session)
-            except BaseException as error:
-                session.move(SessionState.FAILED)
-                session.error = str(error) or type(error).__name__
-                session.ended_ns = self.clock.wall_ns()
-                raise
-            session.move(SessionState.RUNNING)
-        _log.info("session.started", session_id=session_id, containers=len(session.containers))
+        await self._background.carry_out(
+            self._start_by_id(session_id), name=f"start session {session_id}"
+        )
 
     async def stop(self, session_id: str, reason: str = "stopped by request") -> None:
         """Stop a session; one that does not run is left alone."""
-        session = self.repository.get(session_id)
-        async with self._lock(session_id):
-            if session.state is not SessionState.RUNNING:
-                return
-            await self._stop(session, self._runs.pop(session_id), reason)
+        await self._background.carry_out(
+            self._stop_by_id(session_id, reason), name=f"stop session {session_id}"
+        )
 
     async def delete(self, session_id: str) -> None:
         """Stop a session and forget it; raise `UnknownSession`."""
-        await self.stop(session_id, "deleted")
-        self.repository.remove(session_id)
-        self._locks.pop(session_id, None)
-        _log.info("session.deleted", session_id=session_id)
+        await self._background.carry_out(
+            self._delete_by_id(session_id), name=f"delete session {session_id}"
+        )
 
     async def delete_all(self) -> None:
-        """Stop and forget every session."""
-        await asyncio.gather(*(self.delete(one.session_id) for one in self.repository.list()))
+        """Stop and forget every session there is now."""
+        ids = [one.session_id for one in self.repository.list()]
+        ends = await asyncio.gather(*map(self.delete, ids), return_exceptions=True)
+        for end in ends:
+            # Somebody else may have deleted one meanwhile, which is what was asked for.
+            if isinstance(end, BaseException) and not isinstance(end, UnknownSession):
+                raise end
 
     async def close(self) -> None:
-        """Stop every session and remove everything from the kernel."""
+        """Stop every session and remove everything from the kernel; no session starts after."""
+        self._closed = True
         stops = [self.stop(one.session_id, "the node shut down") for one in self.list()]
         await asyncio.gather(*stops, return_exceptions=True)
+        await self._background.finish()
         await self.trace_sources.close()
 
     async def statistics(self, session: TraceSession) -> SessionStats:
         """Return the numbers of a session as they are now."""
-        if session.session_id in self._runs:
+        if self._runs.of(session.session_id):
             fresh = await self.trace_sources.statistics(session.session_id)
             if fresh is not None:
                 return fresh
@@ -188,7 +179,14 @@ class TraceSessions:
         """Return the balance of every source, by name."""
         return await self.trace_sources.all_statistics()
 
-    # How a run begins and ends.
+    # What a request must be.
+
+    def _check_room(self) -> None:
+        if len(self.repository.list()) >= self.settings.max_sessions:
+            raise TooManySessions(
+                f"This node holds {self.settings.max_sessions} sessions, its limit"
+                " (--max-sessions); delete some first."
+            )
 
     def _chosen_exporters(self, request: SessionRequest) -> tuple[str, ...]:
         names = self.settings.exporters if request.exporters is None else request.exporters
@@ -197,88 +195,79 @@ class TraceSessions:
             raise InvalidRequest(f"There is no exporter {unknown[0]!r}; there are: {known}.")
         return tuple(dict.fromkeys(names))
 
-    async def _start(self, session: TraceSession) -> None:
-        """Open the exporters, then join a source; whatever fails leaves nothing open."""
-        session.started_ns, session.ended_ns = self.clock.wall_ns(), 0
-        session.containers = await self.inventory.select(session.request.selector)
-        duration_ns = _shorter(session.request.duration_ns, session.plan.duration_ns)
-        plan = evolve(session.plan, duration_ns=duration_ns)
-        share = SessionShare(
-            session_id=session.session_id,
-            spans=plan.spans,
-            max_spans=session.request.max_events,
-        )
-        session.statistics = share.statistics
-        deliveries = await self._open_deliveries(session)
-        over = asyncio.get_running_loop().create_future()
-        subscription = Subscription(
-            share=share,
-            containers=session.containers,
-            deliver=lambda batch: _offer(deliveries, batch),
-            end=lambda reason: None if over.done() else over.set_result(reason),
-        )
-        try:
-            await self.trace_sources.join(subscription, plan)
-        except BaseException:
-            await _close(deliveries)
-            raise
-        run = _Run(subscription=subscription, deliveries=deliveries, over=over)
-        self._runs[session.session_id] = run
-        run.watch = asyncio.create_task(
-            self._watch(session, run, duration_ns), name=f"watch session {session.session_id}"
-        )
+    def _plan(self, request: SessionRequest) -> TracePlan:
+        """Work a request out for this kernel, if it can be traced and has what the hook needs."""
+        catalogue = self.catalogue
+        hook = catalogue.find(request.hook)
+        if catalogue.reason:
+            raise TracingUnavailable(catalogue.reason)
+        if reason := catalogue.unavailable(hook):
+            raise HookUnavailable(f"Hook {hook.name} cannot run here. {reason}")
+        return hook.plan(request.arguments, catalogue.events)
 
-    async def _open_deliveries(self, session: TraceSession) -> list[Delivery]:
-        context = TraceContext(
-            session_id=session.session_id,
-            node=self.node,
-            hook=session.request.hook,
-            user_context=session.request.user_context,
-            pod=session.request.selector.pod,
-        )
-        opened: list[Delivery] = []
-        session.statistics.exporters = {}
-        for name in session.exporters:
+    # How a session changes: one thing at a time, and only while it is in the repository.
+
+    async def _start_by_id(self, session_id: str) -> None:
+        self.repository.get(session_id)
+        async with self._lock(session_id):
+            session = self.repository.get(session_id)
+            if session.running:
+                return
+            if self._closed:
+                raise TracingUnavailable("This node is shutting down; no session starts any more.")
+            session.move(SessionState.STARTING)
+            session.error = session.reason = ""
             try:
-                sink = await self.exporters[name].open(context)
-            except ExportFailed:
-                await _close(opened)
+                await self._runs.begin(session, ended=self._ended)
+            except BaseException as error:
+                session.error = str(error) or type(error).__name__
+                session.ended_ns = self.clock.wall_ns()
+                session.move(SessionState.FAILED)
                 raise
-            counts = session.statistics.exporters.setdefault(name, ExporterStats())
-            opened.append(Delivery(name=name, sink=sink, clock=self.clock, statistics=counts))
-            opened[-1].start()
-        session.outputs = tuple(one.sink.output for one in opened if one.sink.output)
-        return opened
+            session.move(SessionState.RUNNING)
+        _log.info("session.started", session_id=session_id, containers=len(session.containers))
 
-    async def _watch(self, session: TraceSession, run: _Run, duration_ns: int) -> None:
-        """Stop a session when its time is over or its source says so."""
-        try:
-            reason = await asyncio.wait_for(
-                asyncio.shield(run.over), duration_ns / 1e9 if duration_ns else None
-            )
-        except TimeoutError:
-            reason = f"its duration of {duration_ns / 1e9:g} s is over"
-        run.watch = None
-        await self.stop(session.session_id, reason)
+    async def _stop_by_id(self, session_id: str, reason: str) -> None:
+        self.repository.get(session_id)
+        async with self._lock(session_id):
+            self.repository.get(session_id)
+            if run := self._runs.of(session_id):
+                await self._end(run, reason)
 
-    async def _stop(self, session: TraceSession, run: _Run, reason: str) -> None:
+    async def _delete_by_id(self, session_id: str) -> None:
+        self.repository.get(session_id)
+        async with self._lock(session_id):
+            self.repository.get(session_id)
+            try:
+                if run := self._runs.of(session_id):
+                    await self._end(run, "deleted")
+            finally:
+                self.repository.remove(session_id)
+                self._locks.pop(session_id, None)
+        _log.info("session.deleted", session_id=session_id)
+
+    def _ended(self, run: SessionRun, reason: str) -> None:
+        session_id = run.session.session_id
+        self._background.leave(self._stop_run(run, reason), name=f"end session {session_id}")
+
+    async def _stop_run(self, run: SessionRun, reason: str) -> None:
+        """Stop this run, and not one that was started after it."""
+        session_id = run.session.session_id
+        if self._runs.of(session_id) is not run:
+            return
+        async with self._lock(session_id):
+            if self._runs.of(session_id) is run:
+                await self._end(run, reason)
+
+    async def _end(self, run: SessionRun, reason: str) -> None:
+        session, failure = run.session, "stopping it was broken off"
         session.move(SessionState.STOPPING)
-        if run.watch is not None:
-            run.watch.cancel()
         try:
-            unfinished = await self.trace_sources.leave(session.session_id)
-            if unfinished is not None and len(unfinished):
-                _offer(run.deliveries, unfinished)
-            await _close(run.deliveries)
-        except BaseException as error:
-            session.error = str(error)
-            session.move(SessionState.FAILED)
-            raise
-        else:
-            session.move(SessionState.STOPPED)
-            session.error = "; ".join(one.error for one in run.deliveries if one.error)
+            failure = await self._runs.end(run)
         finally:
+            session.error = "; ".join(filter(None, (failure, *run.deliveries.errors)))
             session.reason, session.ended_ns = reason, self.clock.wall_ns()
+            session.move(SessionState.FAILED if failure else SessionState.STOPPED)
         _log_run(session)
 
     def _lock(self, session_id: str) -> asyncio.Lock:
@@ -288,20 +277,6 @@ class TraceSessions:
     def list(self) -> Sequence[TraceSession]:
         """Return all sessions, oldest first."""
         return self.repository.list()
-
-
-def _shorter(one_ns: int, other_ns: int) -> int:
-    """Return the shorter of two durations, of which 0 means endless."""
-    return min(filter(None, (one_ns, other_ns)), default=0)
-
-
-def _offer(deliveries: Sequence[Delivery], batch: SpanBatch) -> None:
-    for delivery in deliveries:
-        delivery.offer(batch)
-
-
-async def _close(deliveries: Sequence[Delivery]) -> None:
-    await asyncio.gather(*(one.close(FLUSH_SECONDS) for one in deliveries))
 
 
 def _log_run(session: TraceSession) -> None:

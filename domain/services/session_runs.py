@@ -1,0 +1,131 @@
+"""How a run of a session begins and ends."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from attrs import define, evolve, field
+
+from ...ports.clock import Clock
+from ...ports.span_exporter import SpanExporter, TraceContext
+from ..model.session import TraceSession
+from ..model.share import SessionShare
+from .deliveries import Deliveries
+from .inventory import PodInventory
+from .shared_source import Subscription
+from .sources import TraceSources
+
+
+@define(kw_only=True, eq=False)
+class SessionRun:
+    """What a session holds while it runs."""
+
+    session: TraceSession
+    subscription: Subscription
+    deliveries: Deliveries
+    over: asyncio.Future[str]
+    watch: asyncio.Task[None] | None = None
+
+    async def wait(self, seconds: float | None) -> str:
+        """Wait until its source says it is over, or its time is; return the reason."""
+        try:
+            return await asyncio.wait_for(asyncio.shield(self.over), seconds)
+        except TimeoutError:
+            return f"its duration of {seconds:g} s is over"
+
+
+@define(kw_only=True, eq=False)
+class SessionRuns:
+    """Begins runs and ends them."""
+
+    node: str
+    inventory: PodInventory
+    trace_sources: TraceSources
+    exporters: Mapping[str, SpanExporter]
+    clock: Clock
+    _runs: dict[str, SessionRun] = field(factory=dict)
+
+    def of(self, session_id: str) -> SessionRun | None:
+        """Return the run of a session, if it runs."""
+        return self._runs.get(session_id)
+
+    async def begin(
+        self, session: TraceSession, *, ended: Callable[[SessionRun, str], None]
+    ) -> None:
+        """Open the exporters, then join a source; whatever fails leaves nothing open.
+
+        `ended` is called once if the run should end without a request.
+        """
+        session.started_ns, session.ended_ns = self.clock.wall_ns(), 0
+        session.containers = await self.inventory.select(session.request.selector)
+        duration_ns = _shorter(session.request.duration_ns, session.plan.duration_ns)
+        run = await self._prepare(session)
+        try:
+            plan = evolve(session.plan, duration_ns=duration_ns)
+            await self.trace_sources.join(run.subscription, plan)
+        except BaseException:
+            await run.deliveries.close()
+            raise
+        self._runs[session.session_id] = run
+        run.watch = asyncio.create_task(
+            _watch(run, duration_ns / 1e9 or None, ended),
+            name=f"watch session {session.session_id}",
+        )
+
+    async def end(self, run: SessionRun) -> str:
+        """Leave the source, close the exporters; return what went wrong with the source."""
+        session_id = run.session.session_id
+        self._runs.pop(session_id, None)
+        if run.watch is not None:
+            run.watch.cancel()
+        try:
+            unfinished = await self.trace_sources.leave(session_id)
+            if unfinished is not None and len(unfinished):
+                run.deliveries.offer(unfinished)
+        finally:
+            await run.deliveries.close()
+        return run.subscription.failure
+
+    async def _prepare(self, session: TraceSession) -> SessionRun:
+        share = SessionShare(
+            session_id=session.session_id,
+            spans=session.plan.spans,
+            max_spans=session.request.max_events,
+        )
+        session.statistics = share.statistics
+        deliveries = await Deliveries.open(
+            {name: self.exporters[name] for name in session.exporters},
+            self._context(session),
+            clock=self.clock,
+            statistics=share.statistics.exporters,
+        )
+        session.outputs = deliveries.outputs
+        over = asyncio.get_running_loop().create_future()
+        subscription = Subscription(
+            share=share,
+            containers=session.containers,
+            deliver=deliveries.offer,
+            end=lambda reason: None if over.done() else over.set_result(reason),
+        )
+        return SessionRun(
+            session=session, subscription=subscription, deliveries=deliveries, over=over
+        )
+
+    def _context(self, session: TraceSession) -> TraceContext:
+        return TraceContext(
+            session_id=session.session_id,
+            node=self.node,
+            hook=session.request.hook,
+            user_context=session.request.user_context,
+            pod=session.request.selector.pod,
+        )
+
+
+async def _watch(
+    run: SessionRun, seconds: float | None, ended: Callable[[SessionRun, str], None]
+) -> None:
+    ended(run, await run.wait(seconds))
+
+
+def _shorter(one_ns: int, other_ns: int) -> int:
+    """Return the shorter of two durations, of which 0 means endless."""
+    return min(filter(None, (one_ns, other_ns)), default=0)
