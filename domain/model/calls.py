@@ -102,6 +102,8 @@ class Gaps:
 
     def end_of_first(self, start: Int64, end: Int64) -> Int64:
         """Return when the first gap between start and end is over, -1 where there is none."""
+        if not len(self.until):
+            return np.full(len(start), -1, dtype=np.int64)
         first = np.searchsorted(self.until, start, side="right")
         inside = first < len(self.until)
         first = np.where(inside, first, 0)
