@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol
 from attrs import field, frozen
 
 from .errors import RequestError
+from .quoting import printable
 from .spans import SpanFilter
 
 LONGEST_ARGUMENTS = 8192
@@ -84,7 +85,8 @@ class ArgumentParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print."""
         usage = "; ".join(f"{'/'.join(a.flags)} {a.value}".strip() for a in self._known)
-        raise InvalidArguments(f"{self.prog}: {shortened(message)}. It takes: {usage}.")
+        complaint = shortened(printable(message))
+        raise InvalidArguments(f"{self.prog}: {complaint}. It takes: {usage}.")
 
     def parse_words(self, text: str) -> argparse.Namespace:
         """Split as a POSIX shell would, then parse."""
