@@ -15,7 +15,7 @@ def find_tracefs(sysfs: Path, *, mount: bool = False) -> Path:
     With `mount`, mount it at its usual place first, if it is not mounted.
     """
     for candidate in _CANDIDATES:
-        if (sysfs / candidate / "instances").is_dir():
+        if _is_tracefs(sysfs / candidate):
             return sysfs / candidate
     usual = sysfs / _CANDIDATES[0]
     if not usual.is_dir():
@@ -30,6 +30,15 @@ def find_tracefs(sysfs: Path, *, mount: bool = False) -> Path:
         f"tracefs is not mounted under {sysfs}: run 'mount -t tracefs nodev {usual}' as root,"
         " or start with --mount-tracefs."
     )
+
+
+def _is_tracefs(folder: Path) -> bool:
+    try:
+        return (folder / "instances").is_dir()
+    except PermissionError:
+        raise TracingUnavailable(
+            f"Cannot look into {folder}: permission denied; run as root."
+        ) from None
 
 
 def _mount(target: Path) -> None:

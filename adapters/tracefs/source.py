@@ -39,10 +39,14 @@ class TracefsSource:
         return self._instance.path.name
 
     def open_pipes(self) -> None:
-        """Open the raw pipe of every CPU."""
-        for folder in sorted(self._instance.path.glob("per_cpu/cpu*")):
-            pipe = os.open(folder / "trace_pipe_raw", os.O_RDONLY | os.O_NONBLOCK)
-            self._pipes[int(folder.name.removeprefix("cpu"))] = pipe
+        """Open the raw pipe of every CPU, or none."""
+        try:
+            for folder in sorted(self._instance.path.glob("per_cpu/cpu*")):
+                pipe = os.open(folder / "trace_pipe_raw", os.O_RDONLY | os.O_NONBLOCK)
+                self._pipes[int(folder.name.removeprefix("cpu"))] = pipe
+        except OSError:
+            self._close_pipes()
+            raise
 
     def follow(self, tids: Iterable[int]) -> None:
         """Add tids to the list of those recorded, and take them off that of those not."""
@@ -51,7 +55,7 @@ class TracefsSource:
             return
         with tracing_errors(f"follow {len(wanted)} tasks in {self.name}"):
             if self._unfollowed & wanted:
-                self._unfollowed = self._still_unfollowed() - wanted
+                self._unfollowed = self._listed("set_event_notrace_pid") - wanted
                 self._instance.write("set_event_notrace_pid", _lines(self._unfollowed))
             self._instance.append("set_event_pid", map(str, sorted(wanted)))
 
@@ -62,12 +66,15 @@ class TracefsSource:
             return
         with tracing_errors(f"leave {len(unwanted)} tasks in {self.name}"):
             self._instance.append("set_event_notrace_pid", map(str, sorted(unwanted)))
+            # A task that ended before is on the list for ever: its tid will be another's.
+            if gone := unwanted - self._listed("set_event_pid"):
+                left = self._listed("set_event_notrace_pid") - gone
+                self._instance.write("set_event_notrace_pid", _lines(left))
         self._unfollowed |= unwanted
 
-    def _still_unfollowed(self) -> set[int]:
-        """Return the list as the kernel has it: it follows forks and forgets the dead."""
-        text = self._instance.read("set_event_notrace_pid")
-        return {int(word) for word in text.split() if word.isdigit()}
+    def _listed(self, name: str) -> set[int]:
+        """Return a list as the kernel has it: it adds the children of tasks, and drops the dead."""
+        return {int(word) for word in self._instance.read(name).split() if word.isdecimal()}
 
     def start(self) -> None:
         """Begin to record."""
@@ -82,16 +89,17 @@ class TracefsSource:
     async def wait(self) -> None:
         """Wait until a pipe can be read, or for `wake`."""
         self._loop = loop = asyncio.get_running_loop()
-        if not self._awake:
-            self._waiter = waiter = loop.create_future()
-            for pipe in self._pipes.values():
-                loop.add_reader(pipe, _resolve, waiter)
-            try:
-                await waiter
-            finally:
-                self._waiter = None
+        # First the waiter, then the look: `wake` in another thread does it the other way round.
+        self._waiter = waiter = loop.create_future()
+        try:
+            if not self._awake:
                 for pipe in self._pipes.values():
-                    loop.remove_reader(pipe)
+                    loop.add_reader(pipe, _resolve, waiter)
+                await waiter
+        finally:
+            self._waiter = None
+            for pipe in self._pipes.values():
+                loop.remove_reader(pipe)
         self._awake = False
 
     def wake(self) -> None:
@@ -148,11 +156,14 @@ class TracefsSource:
 
     def close(self) -> None:
         """Close the pipes, then remove the instance: in the other order the kernel refuses."""
+        self._close_pipes()
+        with tracing_errors(f"remove {self.name}"):
+            self._instance.remove()
+
+    def _close_pipes(self) -> None:
         pipes, self._pipes = self._pipes, {}
         for pipe in pipes.values():
             os.close(pipe)
-        with tracing_errors(f"remove {self.name}"):
-            self._instance.remove()
 
 
 def _resolve(waiter: asyncio.Future[None]) -> None:

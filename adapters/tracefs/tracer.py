@@ -1,5 +1,6 @@
 """The kernel's tracing facility, through tracefs."""
 
+import hashlib
 import os
 import re
 import secrets
@@ -130,7 +131,10 @@ class TracefsKernelTracer:
 
 def _identity(node: str) -> str:
     """Make a node's name fit into the name of a folder, unmistakably."""
-    return re.sub(r"[^A-Za-z0-9.-]", "-", node)[:MAX_IDENTITY] or "node"
+    fitting = re.sub(r"[^A-Za-z0-9.-]", "-", node)[:MAX_IDENTITY]
+    if fitting == node:
+        return fitting
+    return f"{fitting}~{hashlib.sha256(node.encode()).hexdigest()[:8]}"
 
 
 def _sub_buffer_size(instance: Instance) -> int:
