@@ -33,7 +33,7 @@ async def test_a_session_gets_the_calls_of_its_containers_and_nothing_else(world
     world.container("web", 100)
     world.container("db", 200)
     session = await world.sessions.create(world.request("web"))
-    assert session.state is SessionState.RUNNING
+    assert session.running
     assert session.outputs == (f"fake:{session.session_id}",)
     world.call(100, times=3)
     world.call(200, times=5)
