@@ -67,6 +67,7 @@ def _follow(blocks: list[str], folder: Path, name: str) -> Followed:
     marked = (f"echo '{MARK.format(number)}'\n{block}" for number, block in enumerate(blocks))
     script = "\n".join(["set -eu", *marked, "wait"])
     script = script.replace("127.0.0.1:8080", f"127.0.0.1:{_free_port()}")
+    script = script.replace('"sh*"', f'"{name}*"')  # shop, but nobody else's
     process = subprocess.Popen(
         ["bash", "-c", re.sub(r"\bshop\b", name, script)],
         cwd=folder,
