@@ -181,20 +181,25 @@ class TableBuilder:
         return self.table(events)
 
     def table(self, events: Sequence[MadeEvent]) -> EventTable:
-        """Return these events in order of time; those alike in time keep their order."""
+        """Return these events in order of time; those alike in time keep their order.
+
+        Their typed rows are CPU by CPU, as those of a drain are.
+        """
         ordered = sorted(events, key=lambda one: one.time_ns)
         event_id = np.array([self.formats[one.name].event_id for one in ordered], dtype=np.uint16)
+        cpu = np.array([one.cpu for one in ordered], dtype=np.int16)
         slots = np.full(len(ordered), -1, dtype=np.int32)
         columns = {}
         for number, layout in enumerate(self.schema.layouts):
             mine = np.flatnonzero(self.schema.layout_of[event_id] == number)
+            mine = mine[np.argsort(cpu[mine], kind="stable")]
             columns[layout.name] = np.zeros(len(mine), dtype=layout.dtype)
             for slot, row in enumerate(mine.tolist()):
                 slots[row] = slot
                 _fill(columns[layout.name][slot], ordered[row].values)
         return EventTable(
             time_ns=np.array([one.time_ns for one in ordered], dtype=np.int64),
-            cpu=np.array([one.cpu for one in ordered], dtype=np.int16),
+            cpu=cpu,
             tid=np.array([one.tid for one in ordered], dtype=np.int32),
             event_id=event_id,
             slot=slots,

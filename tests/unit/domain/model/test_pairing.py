@@ -62,6 +62,18 @@ def test_a_call_waits_for_its_return_over_any_number_of_drains(stage: TraceStage
     assert still_open(stage) == []
 
 
+def test_a_call_is_remembered_with_its_arguments_wherever_those_of_others_are(
+    stage: TraceStage,
+) -> None:
+    stage.events.enter(7, "read", 5, at=10)
+    stage.drain()
+    stage.events.leave(7, "read", 1, at=20, cpu=1).enter(7, "read", 6, at=21, cpu=1)
+    for at in range(30, 40):
+        stage.events.leave(8, "read", 2, at=at, cpu=0)
+    calls = [one for one in stage.drain().listed if one.tid == 7]
+    assert [(one.argument, one.result) for one in calls] == [(5, 1)]
+
+
 def test_a_return_right_at_the_start_of_a_drain_finds_its_entry(stage: TraceStage) -> None:
     stage.events.enter(7, "read", 5, at=10)
     stage.drain()
