@@ -1,0 +1,115 @@
+"""A source is drained whenever it has something, to its end, and by one at a time."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from attrs import define, field
+
+from container_tracer.domain.services import runner as module
+from container_tracer.domain.services.pipeline import DrainReport
+from container_tracer.domain.services.runner import SourceRunner
+from container_tracer.fakes.clock import FakeClock
+
+
+@define
+class StandInSource:
+    name: str = "source"
+    waited: int = 0
+
+    async def wait(self) -> None:
+        self.waited += 1
+
+
+@define
+class StandInPipeline:
+    """Gives its reports one after the other; fails if two drain at once."""
+
+    reports: list[DrainReport]
+    source: StandInSource = field(factory=StandInSource)
+    gate: threading.Event = field(factory=threading.Event)
+    drained: int = 0
+    _inside: threading.Lock = field(factory=threading.Lock)
+
+    def __attrs_post_init__(self) -> None:
+        self.gate.set()
+
+    def drain(self) -> DrainReport:
+        assert self._inside.acquire(blocking=False)
+        try:
+            assert self.gate.wait(10)
+            self.drained += 1
+            return self.reports.pop(0)
+        finally:
+            self._inside.release()
+
+
+def report(**changes: Any) -> DrainReport:
+    return DrainReport(spans={}, **changes)
+
+
+def runner_of(world: Any, *reports: DrainReport) -> tuple[Any, list[DrainReport]]:
+    delivered: list[DrainReport] = []
+    pipeline: Any = StandInPipeline(list(reports))
+    runner = SourceRunner(
+        pipeline=pipeline, clock=FakeClock(), executor=world.executor, deliver=delivered.append
+    )
+    return runner, delivered
+
+
+async def test_it_drains_until_every_cpu_is_empty(world: Any) -> None:
+    reports = [report(events=3, more=True), report(events=4, more=True), report(events=5)]
+    runner, delivered = runner_of(world, *reports)
+    assert await runner.drain() == 12
+    assert delivered == reports
+
+
+async def test_it_drains_no_longer_than_to_a_time_if_that_is_enough(world: Any) -> None:
+    """Others may make events faster than they can be read."""
+    endless = [report(until_ns=time, more=True) for time in range(100, 200)]
+    runner, delivered = runner_of(world, *endless)
+    await runner.drain(past_ns=105)
+    assert [one.until_ns for one in delivered] == list(range(100, 107))
+
+
+async def test_a_step_waits_lets_events_gather_and_drains(world: Any) -> None:
+    busy = module.QUIET_EVENTS
+    runner, _ = runner_of(world, report(events=1), report(events=busy), report(), report())
+    gathered = []
+    for _ in range(4):
+        before = runner.clock.trace
+        await runner.step()
+        gathered.append((runner.clock.trace - before) / 1e9)
+    quiet_s, busy_s = module.QUIET_GATHER_SECONDS, module.BUSY_GATHER_SECONDS
+    assert gathered == pytest.approx([quiet_s, quiet_s, busy_s, quiet_s])
+    assert runner.pipeline.source.waited == 4
+
+
+async def test_losses_are_logged(world: Any) -> None:
+    runner, _ = runner_of(world, report(losses=2))
+    await runner.drain()
+    assert world.logs == [
+        {"event": "drain.lost_events", "source": "source", "gaps": 2, "log_level": "warning"}
+    ]
+
+
+async def test_drains_never_overlap(world: Any) -> None:
+    runner, delivered = runner_of(world, *[report(more=index % 3 != 2) for index in range(9)])
+    await asyncio.gather(*(runner.drain() for _ in range(3)))
+    assert len(delivered) == 9
+
+
+async def test_who_cancels_a_drain_waits_for_it_and_its_spans_are_handed_on(world: Any) -> None:
+    runner, delivered = runner_of(world, report(events=1, more=True), report(events=2))
+    runner.pipeline.gate.clear()
+    draining = asyncio.create_task(runner.drain(), name="drain")
+    await asyncio.sleep(0.01)
+    draining.cancel()
+    await asyncio.sleep(0.01)
+    assert runner.lock.locked()
+    runner.pipeline.gate.set()
+    await asyncio.wait([draining])
+    assert draining.cancelled()
+    assert [one.events for one in delivered] == [1]
+    assert not runner.lock.locked()
