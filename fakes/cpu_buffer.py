@@ -56,6 +56,12 @@ class FakeCpu:
         self._count(entries=-events, read=events)
         return taken
 
+    def filled(self, percent: int) -> bool:
+        """Tell whether so many percent of the sub-buffers wait, or for 0 anything at all."""
+        if percent == 0:
+            return bool(self.counters.entries or self.pages)
+        return 100 * len(self.pages) >= percent * self.capacity
+
     def _overwrite(self) -> None:
         """Lose the oldest sub-buffer for a new one; the next says that some were lost."""
         while len(self.pages) > self.capacity:

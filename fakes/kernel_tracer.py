@@ -52,7 +52,6 @@ class FakeTraceSource:
     cpus: list[FakeCpu] = field(factory=list)
     _events: dict[str, EventFormat] = field(init=False)
     _waiter: asyncio.Future[None] | None = None
-    _awake: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Read the formats."""
@@ -101,20 +100,14 @@ class FakeTraceSource:
         self._check("stop")
         self.on = False
 
-    async def wait(self) -> None:
-        """Wait until there is something to read, or for `wake`."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            if not self._awake and not any(one.counters.entries or one.pages for one in self.cpus):
+    async def wait(self, *, percent: int = 0) -> None:
+        """Wait until a CPU's buffer is so full, or has anything in it."""
+        while not any(one.filled(percent) for one in self.cpus):
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
                 await self._waiter
-        finally:
-            self._waiter = None
-        self._awake = False
-
-    def wake(self) -> None:
-        """Make `wait` return."""
-        self._awake = True
-        self._tell()
+            finally:
+                self._waiter = None
 
     def read(self, limit_bytes: int) -> SubBuffers:
         """Take the oldest sub-buffers of each CPU."""

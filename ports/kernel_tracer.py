@@ -63,11 +63,8 @@ class TraceSource(Protocol):
     def stop(self) -> None:
         """Record no more; what was recorded can still be read."""
 
-    async def wait(self) -> None:
-        """Wait until there is something to read. Returns at once after `wake`."""
-
-    def wake(self) -> None:
-        """Make `wait` return, now or the next time; safe from any thread."""
+    async def wait(self, *, percent: int = 0) -> None:
+        """Wait until the buffer of a CPU is so full, or for 0 has anything in it."""
 
     def read(self, limit_bytes: int) -> SubBuffers:
         """Take what is recorded, up to a limit per CPU; never waits. Safe beside `follow`."""

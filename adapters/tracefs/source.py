@@ -1,6 +1,7 @@
 """A source of events: one tracefs instance and its pipes."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Iterable, Mapping
 
@@ -29,9 +30,7 @@ class TracefsSource:
     _arena: NDArray[np.uint8] = field(factory=lambda: np.empty(0, dtype=np.uint8))
     _vectors: list[memoryview] = field(factory=list)
     _unfollowed: set[int] = field(factory=set)
-    _waiter: asyncio.Future[None] | None = None
-    _awake: bool = False
-    _loop: asyncio.AbstractEventLoop | None = None
+    _percent: int = 0
 
     @property
     def name(self) -> str:
@@ -39,14 +38,22 @@ class TracefsSource:
         return self._instance.path.name
 
     def open_pipes(self) -> None:
-        """Open the raw pipe of every CPU, or none."""
+        """Open the raw pipe of every CPU that is online, or none."""
         try:
-            for folder in sorted(self._instance.path.glob("per_cpu/cpu*")):
-                pipe = os.open(folder / "trace_pipe_raw", os.O_RDONLY | os.O_NONBLOCK)
-                self._pipes[int(folder.name.removeprefix("cpu"))] = pipe
+            for cpu in self._cpus():
+                path = self._instance.path / f"per_cpu/cpu{cpu}/trace_pipe_raw"
+                pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+                if _has_buffer(pipe, self._sub_buffer_size):
+                    self._pipes[cpu] = pipe
+                else:
+                    os.close(pipe)
         except OSError:
             self._close_pipes()
             raise
+
+    def _cpus(self) -> list[int]:
+        folders = (self._instance.path / "per_cpu").glob("cpu*")
+        return sorted(int(folder.name.removeprefix("cpu")) for folder in folders)
 
     def follow(self, tids: Iterable[int]) -> None:
         """Add tids to the list of those recorded, and take them off that of those not."""
@@ -86,27 +93,21 @@ class TracefsSource:
         with tracing_errors(f"stop recording in {self.name}"):
             self._instance.record(on=False)
 
-    async def wait(self) -> None:
-        """Wait until a pipe can be read, or for `wake`."""
-        self._loop = loop = asyncio.get_running_loop()
-        # First the waiter, then the look: `wake` in another thread does it the other way round.
-        self._waiter = waiter = loop.create_future()
+    async def wait(self, *, percent: int = 0) -> None:
+        """Wait until a CPU's buffer has something in it, or is so full."""
+        if percent != self._percent:
+            with tracing_errors(f"set the watermark of {self.name}"):
+                self._instance.write("buffer_percent", str(percent))
+            self._percent = percent
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
         try:
-            if not self._awake:
-                for pipe in self._pipes.values():
-                    loop.add_reader(pipe, _resolve, waiter)
-                await waiter
+            for pipe in self._pipes.values():
+                loop.add_reader(pipe, _resolve, waiter)
+            await waiter
         finally:
-            self._waiter = None
             for pipe in self._pipes.values():
                 loop.remove_reader(pipe)
-        self._awake = False
-
-    def wake(self) -> None:
-        """Make `wait` return."""
-        self._awake = True
-        if self._loop is not None and (waiter := self._waiter) is not None:
-            self._loop.call_soon_threadsafe(_resolve, waiter)
 
     def read(self, limit_bytes: int) -> SubBuffers:
         """Take whole sub-buffers of each CPU, with one system call each.
@@ -147,11 +148,11 @@ class TracefsSource:
         return taken // self._sub_buffer_size
 
     def counters(self) -> tuple[CpuCounters, ...]:
-        """Read the `stats` file of each CPU."""
+        """Read the `stats` file of each CPU, also of those that came online after the start."""
         with tracing_errors(f"read the counters of {self.name}"):
             return tuple(
                 parse_cpu_counters(cpu, self._instance.read(f"per_cpu/cpu{cpu}/stats"))
-                for cpu in self._pipes
+                for cpu in self._cpus()
             )
 
     def close(self) -> None:
@@ -164,6 +165,19 @@ class TracefsSource:
         pipes, self._pipes = self._pipes, {}
         for pipe in pipes.values():
             os.close(pipe)
+
+
+def _has_buffer(pipe: int, size: int) -> bool:
+    """Tell whether the CPU of a pipe is there: of one that is offline the pipe only fails."""
+    try:
+        os.read(pipe, size)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return False
+    return True
 
 
 def _resolve(waiter: asyncio.Future[None]) -> None:

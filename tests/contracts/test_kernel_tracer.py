@@ -321,19 +321,21 @@ class TestKernelTracer:
             await asyncio.wait_for(source.wait(), 10)
             assert calls_of(source) == 1
 
-    async def test_waiting_can_be_ended_from_any_thread(self, machine: Machine) -> None:
+    async def test_waiting_for_a_fuller_buffer_takes_more_than_one_event(
+        self, machine: Machine
+    ) -> None:
         with opened(machine) as source:
-            waiting = asyncio.create_task(source.wait(), name="wait")
-            await asyncio.sleep(0)
-            await asyncio.to_thread(source.wake)
-            await asyncio.wait_for(waiting, 10)
-            source.wake()
+            await asyncio.to_thread(machine.call, machine.task, 1)
             await asyncio.wait_for(source.wait(), 10)
-            waiting = asyncio.create_task(source.wait(), name="wait again")
+            waiting = asyncio.create_task(source.wait(percent=50), name="wait")
             await asyncio.sleep(0.01)
             assert not waiting.done()
-            waiting.cancel()
-            await asyncio.wait([waiting])
+            for _ in range(500):
+                await asyncio.to_thread(machine.call, machine.task, MANY)
+                await asyncio.wait([waiting], timeout=0.01)
+                if waiting.done():
+                    break
+            assert waiting.done()
 
     def test_closed_it_leaves_nothing_and_closing_again_is_harmless(self, machine: Machine) -> None:
         with opened(machine) as source:
