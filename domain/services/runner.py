@@ -3,19 +3,18 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 
 import structlog
 from attrs import define, field
 
-from ...ports.clock import Clock
 from .pipeline import DrainReport, TracePipeline
 
-BUSY_GATHER_SECONDS = 0.02
-"""How long events gather before a drain: a buffer of 8 MiB fills in 45 ms at the very least."""
+GATHER_SECONDS = 0.1
+"""How long events gather before a drain, which has a price of its own: about 1 ms."""
 
-QUIET_GATHER_SECONDS = 0.04
-QUIET_EVENTS = 1000
-"""After a drain of fewer events than this, they may gather longer: each drain has its price."""
+GATHER_PERCENT = 20
+"""They gather no longer than until this much of a buffer is full: 8 MiB fill in 45 ms at least."""
 
 _log = structlog.get_logger()
 
@@ -25,11 +24,9 @@ class SourceRunner:
     """Drains a source as long as it lives. `lock` is held while anybody uses the pipeline."""
 
     pipeline: TracePipeline
-    clock: Clock
     executor: Executor
     deliver: Callable[[DrainReport], None]
     lock: asyncio.Lock = field(factory=asyncio.Lock)
-    _quiet: bool = True
 
     async def run(self) -> None:
         """Drain again and again, until cancelled."""
@@ -37,11 +34,12 @@ class SourceRunner:
             await self.step()
 
     async def step(self) -> None:
-        """Wait for events and drain them."""
+        """Wait for events, let them gather, and drain them."""
         await self.pipeline.source.wait()
-        await self.clock.sleep(QUIET_GATHER_SECONDS if self._quiet else BUSY_GATHER_SECONDS)
-        events = await self.drain()
-        self._quiet = events < QUIET_EVENTS
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                await self.pipeline.source.wait(percent=GATHER_PERCENT)
+        await self.drain()
 
     async def drain(self, *, past_ns: int | None = None) -> int:
         """Drain until every CPU is empty, and hand the spans on; return how many events came.

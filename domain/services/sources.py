@@ -193,9 +193,7 @@ class TraceSources:
         except DataError as error:
             raise TracingUnavailable(f"Cannot read this kernel's events: {error}") from error
         pipeline = TracePipeline(source=opened, layout=layout, clock=self.clock)
-        runner = SourceRunner(
-            pipeline=pipeline, clock=self.clock, executor=self.executor, deliver=lambda _: None
-        )
+        runner = SourceRunner(pipeline=pipeline, executor=self.executor, deliver=lambda _: None)
         follower = TaskFollower(runner=runner, discovery=self.discovery, clock=self.clock)
         return SharedSource(events=events, runner=runner, follower=follower)
 
