@@ -5,7 +5,7 @@ container by another way than a fork of its tasks, and what the stream lost.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import structlog
 from attrs import define, field
@@ -14,6 +14,7 @@ from ...ports.clock import Clock
 from ...ports.errors import DiscoveryFailed
 from ...ports.pod_discovery import PodDiscovery
 from ..model.pod import Container
+from ..model.segments import Segment
 from .runner import SourceRunner
 
 LOOK_SECONDS = 1.0
@@ -42,35 +43,56 @@ class TaskFollower:
     """Called after every look."""
     _hurry: asyncio.Event = field(factory=asyncio.Event)
     _missing: dict[int, dict[int, int]] = field(factory=dict)
+    _strangers: set[int] = field(factory=set)
+    _suspects: set[int] = field(factory=set)
     _lock: asyncio.Lock = field(factory=asyncio.Lock)
     """Held while tasks of a container are taken on or let go: the two must not mix."""
 
-    async def number_of(self, container: Container) -> int:
-        """Return the number of a container, a new one for a new container."""
+    async def numbers_of(self, containers: Iterable[Container]) -> dict[int, Container]:
+        """Return containers by their numbers, new ones for new containers."""
+        number_of = self.runner.pipeline.tasks.container_number
         async with self.runner.lock:
-            return self.runner.pipeline.tasks.container_number(container)
+            return {number_of(container): container for container in containers}
 
-    async def follow(self, container: Container) -> None:
-        """Have all tasks of a container recorded.
+    async def follow(
+        self, containers: Mapping[int, Container], *, recorded: Collection[int] = ()
+    ) -> None:
+        """Have all tasks of containers recorded; the kernel records those in `recorded` already.
 
         Each task is known to the pipeline before the kernel records it, so nothing recorded is
         nobody's. A task made meanwhile is followed by the kernel, or found by the next look.
         """
-        number = await self.number_of(container)
         async with self._lock:
-            await self._follow(number, container)
+            await self._follow(containers, recorded)
 
     async def _follow(self, number: int, container: Container) -> None:
         tasks = self.runner.pipeline.tasks
+        fresh: dict[int, Segment | None] = {}
         for _ in range(ROUNDS):
             present = await self.discovery.tasks_of(container)
+            tids = {task.tid for task in present}
             async with self.runner.lock:
                 news = tasks.add(number, present)
-                self._forget_missing(number, {task.tid for task in present})
+                fresh |= {tid: tasks.segments.find(tid) for tid in news}
+                self._forget_missing(number, tids)
             if not news:
-                return
+                break
             await asyncio.to_thread(self.runner.pipeline.source.follow, news)
-        _log.warning("source.tasks_unsettled", container=container.name, pod=container.pod)
+        else:
+            _log.warning("source.tasks_unsettled", container=container.name, pod=container.pod)
+        await self._forget_ghosts({tid: one for tid, one in fresh.items() if tid not in tids})
+
+    async def _forget_ghosts(self, gone: dict[int, Segment | None]) -> None:
+        """Forget tasks that were read of and ended before they were learnt.
+
+        The end of those that ended after that is in the stream, which is read first.
+        """
+        if not gone:
+            return
+        await self.runner.drain(past_ns=self.clock.trace_ns())
+        tasks = self.runner.pipeline.tasks
+        async with self.runner.lock:
+            tasks.forget(tid for tid, one in gone.items() if tasks.segments.find(tid) == one)
 
     async def leave(self, containers: Iterable[int]) -> None:
         """Have the tasks of these containers recorded no more."""
@@ -93,6 +115,11 @@ class TaskFollower:
         async with self.runner.lock:
             tasks.forget(left)
         self._missing.pop(number, None)
+
+    def notice(self, strangers: Iterable[int]) -> None:
+        """Look soon whose these tids are, of which events came."""
+        self._strangers.update(strangers)
+        self.hurry()
 
     def hurry(self) -> None:
         """Look again soon."""
@@ -121,6 +148,7 @@ class TaskFollower:
 
     async def look(self) -> None:
         """Read the tasks of every container that a session wants."""
+        strangers, self._strangers = self._strangers, set()
         containers = self.runner.pipeline.tasks.containers
         for number in sorted(self._wanted()):
             async with self._lock:
@@ -130,7 +158,23 @@ class TaskFollower:
                     await self._follow(number, containers[number])
                 except DiscoveryFailed as error:
                     _log.warning("discovery.failed", error=str(error))
+                    strangers = set()
+        await self._send_away(strangers)
         self.checked()
+
+    async def _send_away(self, strangers: set[int]) -> None:
+        """Have tasks recorded no more that came again after a look found them nowhere.
+
+        They got the tid of one that had ended when it was followed; so would their children.
+        """
+        find = self.runner.pipeline.tasks.segments.find
+        async with self.runner.lock:
+            unknown = {tid for tid in strangers if find(tid) is None}
+        again, self._suspects = unknown & self._suspects, unknown
+        if again:
+            _log.info("source.strangers_sent_away", tasks=len(again))
+            async with self._lock:
+                await asyncio.to_thread(self.runner.pipeline.source.unfollow, again)
 
     def _wanted(self) -> set[int]:
         shares = self.runner.pipeline.shares.values()

@@ -61,15 +61,15 @@ class DrainReport:
     """What a drain brought: spans by session, and what needs somebody's attention.
 
     Everything stamped before `until_ns` has been brought. `more` says that CPUs still hold
-    events; `strangers` that tasks were seen which are nobody's, or that events about tasks may be
-    missing, so that `/proc` should be read again.
+    events; `strangers` are tids that were seen and are nobody's; `losses` are the gaps, in which
+    events about tasks may be missing, too.
     """
 
     spans: Mapping[str, SpanBatch]
     events: int = 0
     until_ns: int = 0
     more: bool = False
-    strangers: bool = False
+    strangers: frozenset[int] = frozenset()
     losses: int = 0
 
 
@@ -120,7 +120,7 @@ class TracePipeline:
             events=len(records),
             until_ns=known_until_ns,
             more=bool(taken.capped),
-            strangers=bool((whose.container < 0).any()) or bool(records.losses),
+            strangers=frozenset(table.tid[whose.container < 0].tolist()),
             losses=len(records.losses),
         )
 

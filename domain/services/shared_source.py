@@ -49,12 +49,14 @@ class Subscription:
 class SharedSource:
     """A source, its loops, and the sessions that have joined it.
 
-    `failure` says why a loop ended: then nothing is read any more.
+    `recorded` are the tids it was opened with, until its first session has joined. `failure` says why a loop ended: then nothing is
+    read any more.
     """
 
     events: frozenset[str]
     runner: SourceRunner
     follower: TaskFollower
+    recorded: set[int] = field(factory=set)
     subscriptions: dict[str, Subscription] = field(factory=dict)
     tasks: list[asyncio.Task[None]] = field(factory=list)
     failure: str = ""
@@ -106,7 +108,9 @@ class SharedSource:
         for subscription in list(self.subscriptions.values()):
             if subscription.share.full:
                 subscription.end(f"max-events: {subscription.share.max_spans} were reached")
-        if report.strangers or self.empty():
+        if report.strangers:
+            self.follower.notice(report.strangers)
+        if report.losses or self.empty():
             self.follower.hurry()
 
     def wanted(self) -> set[int]:

@@ -105,23 +105,28 @@ class TraceSources:
         async with self._lock:
             source = self._that_has(events) or await self._open(events, subscription.containers)
             try:
+                await self._follow(source, subscription)
                 await self._subscribe(source, subscription, plan)
             except BaseException:
                 await self._unsubscribe(source, subscription)
                 raise
 
-    async def _subscribe(
-        self, source: SharedSource, subscription: Subscription, plan: TracePlan
-    ) -> None:
-        share, follower = subscription.share, source.follower
-        for container in subscription.containers:
-            share.containers.add(await follower.number_of(container))
-            await follower.follow(container)
+    async def _follow(self, source: SharedSource, subscription: Subscription) -> None:
+        """Have the session's tasks recorded; those made meanwhile are found by looking again."""
+        containers = await source.follower.numbers_of(subscription.containers)
+        subscription.share.containers.update(containers)
+        recorded, source.recorded = source.recorded, set()
+        await source.follower.follow(containers, recorded=recorded)
         if not source.tasks:
             await self._in_worker(source.pipeline.source.start)
             source.run()
-            for container in subscription.containers:
-                await follower.follow(container)
+            await source.follower.follow(containers)
+
+    async def _subscribe(
+        self, source: SharedSource, subscription: Subscription, plan: TracePlan
+    ) -> None:
+        """Let the session's share of what is recorded begin now."""
+        share = subscription.share
         async with source.runner.lock:
             subscription.joined = await self._balance(source)
             share.since_ns = self.clock.trace_ns()
@@ -175,11 +180,11 @@ class TraceSources:
         return min(fitting, key=lambda one: len(one.events), default=None)
 
     async def _open(self, events: frozenset[str], containers: Iterable[Container]) -> SharedSource:
-        found = [await self.discovery.tasks_of(one) for one in containers]
-        tids = [task.tid for tasks in found for task in tasks]
+        found = await asyncio.gather(*map(self.discovery.tasks_of, containers))
+        tids = {task.tid for tasks in found for task in tasks}
         opened = await self._in_worker(self.tracer.open_source, events, tids, self.settings)
         try:
-            source = await self._share(events, opened)
+            source = await self._share(events, tids, opened)
         except BaseException:
             await self._in_worker(opened.close)
             raise
@@ -187,7 +192,9 @@ class TraceSources:
         _log.info("source.opened", source=source.name, events=len(events))
         return source
 
-    async def _share(self, events: frozenset[str], opened: TraceSource) -> SharedSource:
+    async def _share(
+        self, events: frozenset[str], tids: set[int], opened: TraceSource
+    ) -> SharedSource:
         try:
             layout = await self._layout(events, opened.header_page, opened.formats)
         except DataError as error:
@@ -195,7 +202,7 @@ class TraceSources:
         pipeline = TracePipeline(source=opened, layout=layout, clock=self.clock)
         runner = SourceRunner(pipeline=pipeline, executor=self.executor, deliver=lambda _: None)
         follower = TaskFollower(runner=runner, discovery=self.discovery, clock=self.clock)
-        return SharedSource(events=events, runner=runner, follower=follower)
+        return SharedSource(events=events, runner=runner, follower=follower, recorded=tids)
 
     async def _layout(
         self, events: frozenset[str], header_page: str, formats: Mapping[str, str]

@@ -183,3 +183,71 @@ async def test_a_look_does_not_take_on_again_what_is_let_go_meanwhile(world: Any
     reading.clear()
     await source.follower.look()
     assert not reading.is_set()
+
+
+async def test_a_task_that_ended_while_it_was_read_of_is_no_ghost(world: Any) -> None:
+    """Its end had gone by in the stream before `/proc` was heard: it is known to live no more."""
+    source, _ = await running(world, 100)
+
+    @define
+    class Late:
+        asked: int = 0
+
+        async def tasks_of(self, container: Container) -> tuple[Task, ...]:
+            found: tuple[Task, ...] = await world.discovery.tasks_of(container)
+            self.asked += 1
+            return (*found, Task(tid=150, pid=150, command="gone")) if self.asked == 1 else found
+
+    source.follower.discovery = Late()
+    await source.follower.look()
+    assert source.pipeline.tasks.tids(0) == {100}
+
+
+async def test_a_task_that_ends_after_it_was_learnt_keeps_its_last_calls(world: Any) -> None:
+    source, _ = await running(world, 100)
+    web = source.pipeline.tasks.containers[0]
+
+    @define
+    class Ending:
+        async def tasks_of(self, container: Container) -> tuple[Task, ...]:
+            found: tuple[Task, ...] = await world.discovery.tasks_of(container)
+            if 150 in {task.tid for task in found}:
+                world.kernel.sources[0].followed.add(150)
+                world.call(150)
+                world.exit(150)
+            return found
+
+    world.enter(web, 150)
+    source.follower.discovery = Ending()
+    await source.follower.look()
+    await source.runner.drain()
+    await world.until(lambda: world.spans() == [("getppid", 150, "")])
+    assert source.pipeline.tasks.tids(0) == {100}
+
+
+async def test_who_got_the_tid_of_a_dead_one_is_sent_away(world: Any) -> None:
+    source, kernel = await running(world, 100)
+    kernel.followed.add(999)
+    looks = 0
+    while 999 not in kernel.unfollowed:
+        world.call(999)
+        await source.runner.drain()
+        await source.follower.look()
+        looks += 1
+    assert looks <= 3
+    recorded = sum(one.recorded for one in kernel.counters())
+    world.call(999)
+    assert sum(one.recorded for one in kernel.counters()) == recorded
+    world.call(100)
+    await world.until(lambda: world.spans() == [("getppid", 100, "")])
+
+
+async def test_nobody_is_sent_away_while_discovery_fails(world: Any) -> None:
+    source, kernel = await running(world, 100)
+    kernel.followed.add(999)
+    world.discovery.failure = DiscoveryFailed("/proc cannot be read.")
+    for _ in range(4):
+        world.call(999)
+        await source.runner.drain()
+        await source.follower.look()
+    assert kernel.unfollowed == set()

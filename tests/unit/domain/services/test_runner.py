@@ -2,24 +2,26 @@
 
 import asyncio
 import threading
+import time
 from typing import Any
 
-import pytest
 from attrs import define, field
 
 from container_tracer.domain.services import runner as module
 from container_tracer.domain.services.pipeline import DrainReport
 from container_tracer.domain.services.runner import SourceRunner
-from container_tracer.fakes.clock import FakeClock
 
 
 @define
 class StandInSource:
     name: str = "source"
-    waited: int = 0
+    waited: list[int] = field(factory=list)
+    fuller: asyncio.Event = field(factory=asyncio.Event)
 
-    async def wait(self) -> None:
-        self.waited += 1
+    async def wait(self, *, percent: int = 0) -> None:
+        self.waited.append(percent)
+        if percent:
+            await self.fuller.wait()
 
 
 @define
@@ -52,9 +54,7 @@ def report(**changes: Any) -> DrainReport:
 def runner_of(world: Any, *reports: DrainReport) -> tuple[Any, list[DrainReport]]:
     delivered: list[DrainReport] = []
     pipeline: Any = StandInPipeline(list(reports))
-    runner = SourceRunner(
-        pipeline=pipeline, clock=FakeClock(), executor=world.executor, deliver=delivered.append
-    )
+    runner = SourceRunner(pipeline=pipeline, executor=world.executor, deliver=delivered.append)
     return runner, delivered
 
 
@@ -67,23 +67,26 @@ async def test_it_drains_until_every_cpu_is_empty(world: Any) -> None:
 
 async def test_it_drains_no_longer_than_to_a_time_if_that_is_enough(world: Any) -> None:
     """Others may make events faster than they can be read."""
-    endless = [report(until_ns=time, more=True) for time in range(100, 200)]
+    endless = [report(until_ns=at_ns, more=True) for at_ns in range(100, 200)]
     runner, delivered = runner_of(world, *endless)
     await runner.drain(past_ns=105)
     assert [one.until_ns for one in delivered] == list(range(100, 107))
 
 
-async def test_a_step_waits_lets_events_gather_and_drains(world: Any) -> None:
-    busy = module.QUIET_EVENTS
-    runner, _ = runner_of(world, report(events=1), report(events=busy), report(), report())
-    gathered = []
-    for _ in range(4):
-        before = runner.clock.trace
-        await runner.step()
-        gathered.append((runner.clock.trace - before) / 1e9)
-    quiet_s, busy_s = module.QUIET_GATHER_SECONDS, module.BUSY_GATHER_SECONDS
-    assert gathered == pytest.approx([quiet_s, quiet_s, busy_s, quiet_s])
-    assert runner.pipeline.source.waited == 4
+async def test_a_step_drains_at_once_where_a_buffer_fills(world: Any) -> None:
+    runner, delivered = runner_of(world, report(events=1))
+    runner.pipeline.source.fuller.set()
+    await asyncio.wait_for(runner.step(), module.GATHER_SECONDS)
+    assert len(delivered) == 1
+    assert runner.pipeline.source.waited == [0, module.GATHER_PERCENT]
+
+
+async def test_a_step_drains_after_a_while_where_events_are_few(world: Any) -> None:
+    runner, delivered = runner_of(world, report(events=1))
+    began = time.monotonic()
+    await runner.step()
+    assert time.monotonic() - began >= module.GATHER_SECONDS * 0.9
+    assert len(delivered) == 1
 
 
 async def test_losses_are_logged(world: Any) -> None:

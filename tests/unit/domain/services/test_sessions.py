@@ -142,7 +142,7 @@ async def test_a_start_that_fails_leaves_the_session_failed_and_nothing_open(wor
     assert (session.state, session.error) == (SessionState.RUNNING, "")
 
 
-@pytest.mark.parametrize("method", ["open_source", "follow", "start", "counters"])
+@pytest.mark.parametrize("method", ["open_source", "start", "counters"])
 async def test_created_to_run_and_failing_there_is_no_session(world: Any, method: str) -> None:
     world.container("web", 100)
     world.kernel.failures[method] = TracingUnavailable("The kernel says no.")

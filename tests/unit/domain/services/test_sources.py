@@ -122,7 +122,7 @@ async def test_calls_before_and_after_are_cut_at_the_ends_of_the_session(world: 
     await world.sources.leave("stays")
 
 
-@pytest.mark.parametrize("method", ["follow", "start", "counters"])
+@pytest.mark.parametrize("method", ["start", "counters"])
 async def test_a_join_that_fails_half_way_leaves_nothing(world: Any, method: str) -> None:
     web = world.container("web", 100)
     world.kernel.failures[method] = TracingUnavailable("The kernel says no.")
