@@ -13,7 +13,7 @@ from attrs import define, field
 from ...ports.clock import Clock
 from ...ports.errors import DiscoveryFailed
 from ...ports.pod_discovery import PodDiscovery
-from ..model.pod import Container
+from ..model.pod import Container, Task
 from ..model.segments import Segment
 from .runner import SourceRunner
 
@@ -65,22 +65,34 @@ class TaskFollower:
         async with self._lock:
             await self._follow(containers, recorded)
 
-    async def _follow(self, number: int, container: Container) -> None:
-        tasks = self.runner.pipeline.tasks
+    async def _follow(
+        self, containers: Mapping[int, Container], recorded: Collection[int] = ()
+    ) -> None:
         fresh: dict[int, Segment | None] = {}
+        present: set[int] = set()
         for _ in range(ROUNDS):
-            present = await self.discovery.tasks_of(container)
-            tids = {task.tid for task in present}
+            found = await asyncio.gather(*map(self.discovery.tasks_of, containers.values()))
+            present = {task.tid for tasks in found for task in tasks}
             async with self.runner.lock:
-                news = tasks.add(number, present)
-                fresh |= {tid: tasks.segments.find(tid) for tid in news}
-                self._forget_missing(number, tids)
+                news = self._learn(dict(zip(containers, found, strict=True)))
             if not news:
                 break
-            await asyncio.to_thread(self.runner.pipeline.source.follow, news)
+            fresh |= news
+            if unrecorded := news.keys() - set(recorded):
+                await asyncio.to_thread(self.runner.pipeline.source.follow, unrecorded)
         else:
-            _log.warning("source.tasks_unsettled", container=container.name, pod=container.pod)
-        await self._forget_ghosts({tid: one for tid, one in fresh.items() if tid not in tids})
+            names = [f"{one.pod}/{one.name}" for one in containers.values()]
+            _log.warning("source.tasks_unsettled", containers=names)
+        await self._forget_ghosts({tid: one for tid, one in fresh.items() if tid not in present})
+
+    def _learn(self, present: Mapping[int, Iterable[Task]]) -> dict[int, Segment | None]:
+        """Take over what `/proc` has of some containers; return the tids that are news."""
+        index = self.runner.pipeline.tasks
+        news: dict[int, Segment | None] = {}
+        for number, tasks in present.items():
+            news |= {tid: index.segments.find(tid) for tid in index.add(number, tasks)}
+            self._forget_missing(number, {task.tid for task in tasks})
+        return news
 
     async def _forget_ghosts(self, gone: dict[int, Segment | None]) -> None:
         """Forget tasks that were read of and ended before they were learnt.
@@ -150,15 +162,12 @@ class TaskFollower:
         """Read the tasks of every container that a session wants."""
         strangers, self._strangers = self._strangers, set()
         containers = self.runner.pipeline.tasks.containers
-        for number in sorted(self._wanted()):
-            async with self._lock:
-                if number not in self._wanted():
-                    continue  # its last session has left meanwhile
-                try:
-                    await self._follow(number, containers[number])
-                except DiscoveryFailed as error:
-                    _log.warning("discovery.failed", error=str(error))
-                    strangers = set()
+        async with self._lock:
+            try:
+                await self._follow({number: containers[number] for number in self._wanted()})
+            except DiscoveryFailed as error:
+                _log.warning("discovery.failed", error=str(error))
+                strangers = set()
         await self._send_away(strangers)
         self.checked()
 
@@ -170,7 +179,8 @@ class TaskFollower:
         find = self.runner.pipeline.tasks.segments.find
         async with self.runner.lock:
             unknown = {tid for tid in strangers if find(tid) is None}
-        again, self._suspects = unknown & self._suspects, unknown
+        again = unknown & self._suspects
+        self._suspects = (self._suspects | unknown) - again
         if again:
             _log.info("source.strangers_sent_away", tasks=len(again))
             async with self._lock:

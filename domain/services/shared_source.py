@@ -49,8 +49,8 @@ class Subscription:
 class SharedSource:
     """A source, its loops, and the sessions that have joined it.
 
-    `recorded` are the tids it was opened with, until its first session has joined. `failure` says why a loop ended: then nothing is
-    read any more.
+    `recorded` are the tids it was opened with, until its first session has joined. `failure`
+    says why a loop ended: then nothing is read any more.
     """
 
     events: frozenset[str]

@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.xdist_group("kernel")]
 
 ROUND = {"read": 2, "write": 1, "openat": 2, "close": 1, "lseek": 1, "getppid": 1}
 BAD_FILE = 2**64 - 1
+INSTANCES = Path("/sys/kernel/tracing/instances")
 
 
 def counts(spans: dict[str, Any], chosen: Any) -> dict[str, int]:
@@ -43,6 +46,10 @@ def check_results(spans: dict[str, Any], parents: set[int]) -> None:
 
 def pick(spans: dict[str, Any], chosen: Any) -> dict[str, Any]:
     return {name: column[chosen] for name, column in spans.items()}
+
+
+def listed(path: Path) -> set[int]:
+    return {int(word) for word in path.read_text().split() if word.isdecimal()}
 
 
 async def check_balance(node: Any, session: Any) -> None:
@@ -187,3 +194,45 @@ async def test_two_processes_in_one_container_and_one_that_comes_later(
     await node.stop(session)
     spans = node.columns(session)
     assert counts(spans, spans["tid"] == late.tids()[1]) == of_rounds(50)
+
+
+async def test_a_stranger_with_the_tid_of_a_dead_task_is_not_recorded_for_long(
+    node: Any, run_workload: Any
+) -> None:
+    """The kernel keeps on its list a tid that was followed just after its task had ended."""
+    web, stranger = run_workload(node, "web", threads=1), run_workload(threads=1)
+    session = await node.trace("web")
+    (source,) = node.sources._sources
+    tids = stranger.tids()
+    await asyncio.to_thread(source.pipeline.source.follow, tids)
+    folder = INSTANCES / source.name
+    stranger.tell("pace")
+    deadline = time.monotonic() + 20
+    while listed(folder / "set_event_notrace_pid") != set(tids[1:]):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    stranger.tell("stop")
+    web.tell("calls 10")
+    await node.stop(session)
+    spans = node.columns(session)
+    assert counts(spans, spans["tid"] == web.tids()[1]) == of_rounds(10)
+    assert not np.isin(spans["tid"], tids).any()
+    assert session.statistics.source.unattributed > 0
+    await check_balance(node, session)
+
+
+async def test_a_storm_during_many_looks_leaves_no_ghosts(node: Any, run_workload: Any) -> None:
+    web = run_workload(node, "web")
+    session = await node.trace("web")
+    (source,) = node.sources._sources
+    storm = asyncio.create_task(asyncio.to_thread(web.tell, "storm 1500 2"), name="storm")
+    while not storm.done():
+        await source.follower.look()
+    _, *tids = storm.result()
+    await source.follower.look()
+    await source.runner.drain()
+    assert source.pipeline.tasks.tids(0) == {web.pid}
+    await node.stop(session)
+    spans = node.columns(session)
+    assert counts(spans, np.isin(spans["tid"], tids)) == of_rounds(1500 * 2)
+    await check_balance(node, session)
