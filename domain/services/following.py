@@ -43,6 +43,9 @@ class TaskFollower:
     """Called after every look."""
     _hurry: asyncio.Event = field(factory=asyncio.Event)
     _missing: dict[int, dict[int, int]] = field(factory=dict)
+    _unproven: dict[int, dict[int, Segment | None]] = field(factory=dict)
+    """By container, tasks learnt from `/proc` that were not read of since."""
+    _ghosts: dict[int, Segment | None] = field(factory=dict)
     _strangers: set[int] = field(factory=set)
     _suspects: set[int] = field(factory=set)
     _lock: asyncio.Lock = field(factory=asyncio.Lock)
@@ -68,43 +71,42 @@ class TaskFollower:
     async def _follow(
         self, containers: Mapping[int, Container], recorded: Collection[int] = ()
     ) -> None:
-        fresh: dict[int, Segment | None] = {}
-        present: set[int] = set()
         for _ in range(ROUNDS):
             found = await asyncio.gather(*map(self.discovery.tasks_of, containers.values()))
-            present = {task.tid for tasks in found for task in tasks}
             async with self.runner.lock:
-                news = self._learn(dict(zip(containers, found, strict=True)))
-            if not news:
+                learnt = [self._learn(*one) for one in zip(containers, found, strict=True)]
+            if not (news := {tid for tids in learnt for tid in tids}):
                 break
-            fresh |= news
-            if unrecorded := news.keys() - set(recorded):
+            if unrecorded := news - set(recorded):
                 await asyncio.to_thread(self.runner.pipeline.source.follow, unrecorded)
         else:
             names = [f"{one.pod}/{one.name}" for one in containers.values()]
             _log.warning("source.tasks_unsettled", containers=names)
-        await self._forget_ghosts({tid: one for tid, one in fresh.items() if tid not in present})
+        await self._forget_ghosts()
 
-    def _learn(self, present: Mapping[int, Iterable[Task]]) -> dict[int, Segment | None]:
-        """Take over what `/proc` has of some containers; return the tids that are news."""
+    def _learn(self, number: int, present: tuple[Task, ...]) -> list[int]:
+        """Take over what `/proc` has of a container; return the tids that are news."""
         index = self.runner.pipeline.tasks
-        news: dict[int, Segment | None] = {}
-        for number, tasks in present.items():
-            news |= {tid: index.segments.find(tid) for tid in index.add(number, tasks)}
-            self._forget_missing(number, {task.tid for task in tasks})
+        tids = {task.tid for task in present}
+        unproven = self._unproven.get(number, {})
+        self._ghosts |= {tid: one for tid, one in unproven.items() if tid not in tids}
+        news = index.add(number, present)
+        self._unproven[number] = {tid: index.segments.find(tid) for tid in news}
+        self._forget_missing(number, tids)
         return news
 
-    async def _forget_ghosts(self, gone: dict[int, Segment | None]) -> None:
-        """Forget tasks that were read of and ended before they were learnt.
+    async def _forget_ghosts(self) -> None:
+        """Forget tasks that were read of, ended, and only then were learnt.
 
         The end of those that ended after that is in the stream, which is read first.
         """
-        if not gone:
+        ghosts, self._ghosts = self._ghosts, {}
+        if not ghosts:
             return
         await self.runner.drain(past_ns=self.clock.trace_ns())
         tasks = self.runner.pipeline.tasks
         async with self.runner.lock:
-            tasks.forget(tid for tid, one in gone.items() if tasks.segments.find(tid) == one)
+            tasks.forget(tid for tid, one in ghosts.items() if tasks.segments.find(tid) == one)
 
     async def leave(self, containers: Iterable[int]) -> None:
         """Have the tasks of these containers recorded no more."""
@@ -127,6 +129,7 @@ class TaskFollower:
         async with self.runner.lock:
             tasks.forget(left)
         self._missing.pop(number, None)
+        self._unproven.pop(number, None)
 
     def notice(self, strangers: Iterable[int]) -> None:
         """Look soon whose these tids are, of which events came."""
