@@ -105,27 +105,30 @@ class TraceSources:
         async with self._lock:
             source = self._that_has(events) or await self._open(events, subscription.containers)
             try:
-                await self._follow(source, subscription)
-                await self._subscribe(source, subscription, plan)
+                await self._take_in(source, subscription, plan)
             except BaseException:
                 await self._unsubscribe(source, subscription)
                 raise
 
-    async def _follow(self, source: SharedSource, subscription: Subscription) -> None:
-        """Have the session's tasks recorded; those made meanwhile are found by looking again."""
-        containers = await source.follower.numbers_of(subscription.containers)
+    async def _take_in(
+        self, source: SharedSource, subscription: Subscription, plan: TracePlan
+    ) -> None:
+        """Have the session's tasks recorded and let its share begin; then a new source starts."""
+        follower = source.follower
+        containers = await follower.numbers_of(subscription.containers)
         subscription.share.containers.update(containers)
         recorded, source.recorded = source.recorded, set()
-        await source.follower.follow(containers, recorded=recorded)
+        await follower.follow(containers, recorded=recorded)
+        await self._subscribe(source, subscription, plan)
         if not source.tasks:
             await self._in_worker(source.pipeline.source.start)
             source.run()
-            await source.follower.follow(containers)
+            await follower.follow(containers)  # of tasks made meanwhile no event told
 
     async def _subscribe(
         self, source: SharedSource, subscription: Subscription, plan: TracePlan
     ) -> None:
-        """Let the session's share of what is recorded begin now."""
+        """Let the session's share of what is recorded begin here."""
         share = subscription.share
         async with source.runner.lock:
             subscription.joined = await self._balance(source)
@@ -145,11 +148,11 @@ class TraceSources:
     ) -> SpanBatch | None:
         """Take a session out, whether or not all of it was in, and whatever fails on the way."""
         share = subscription.share
-        share.until_ns = min(share.until_ns, self.clock.trace_ns())
         last = not source.subscriptions.keys() - {share.session_id}
         if last:
             with subscription.noting(f"stop {source.name}"):
                 await self._in_worker(source.pipeline.source.stop)
+        share.until_ns = min(share.until_ns, self.clock.trace_ns())
         with subscription.noting(f"read {source.name} to its end"):
             await source.runner.drain(past_ns=share.until_ns)
         async with source.runner.lock:

@@ -44,7 +44,8 @@ def _shared() -> list[Processor]:
 
 def _formatter(*, terminal: bool) -> logging.Formatter:
     ending: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        # Drawing the values of every frame, as it does by default, can take many seconds.
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if terminal
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
