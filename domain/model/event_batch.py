@@ -49,7 +49,7 @@ class EventTable:
         """Count the events."""
         return len(self.time_ns)
 
-    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "EventTable":
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "EventTable":
         """Return the chosen events in that order; the typed columns are shared."""
         return evolve(
             self,
