@@ -89,6 +89,7 @@ class TracePipeline:
     _pairing: CallPairing = field(init=False)
     _losses: list[LossMark] = field(factory=list)
     _newest: dict[int, int] = field(factory=dict)
+    _known_until_ns: int = 0
     _decoded: int = 0
     _attributed: int = 0
     _unattributed: int = 0
@@ -113,6 +114,7 @@ class TracePipeline:
         whose = self.tasks.attribute(table)
         calls = self._pairing.pair(table, whose, self._due(known_until_ns))
         calls = self._end_tasks(calls, started_ns)
+        self._known_until_ns = known_until_ns
         spans = self._share_out(table, whose, calls, tables)
         self._tidy()
         return DrainReport(
@@ -120,9 +122,14 @@ class TracePipeline:
             events=len(records),
             until_ns=known_until_ns,
             more=bool(taken.capped),
-            strangers=frozenset(table.tid[whose.container < 0].tolist()),
+            strangers=frozenset(np.unique(table.tid[whose.container < 0]).tolist()),
             losses=len(records.losses),
         )
+
+    @property
+    def pending(self) -> int:
+        """Count the events held back until another drain makes their order certain."""
+        return self._merge.pending
 
     def finish(self, session_id: str) -> SpanBatch:
         """End a session's share; return the calls it leaves unfinished."""
@@ -139,7 +146,7 @@ class TracePipeline:
             unattributed=self._unattributed,
             lost=sum(one.lost for one in cpus),
             malformed=self._malformed(read),
-            pending=sum(one.entries for one in cpus) + self._merge.pending,
+            pending=sum(one.entries for one in cpus) + self.pending,
             cpus=cpus,
         )
 
@@ -161,6 +168,9 @@ class TracePipeline:
         self._decoded += len(records)
         self._malformed_records += too_short
         self._malformed_pages += records.malformed
+        if records.malformed or too_short:
+            # What is missing for it may be of any time that was not known before.
+            self._losses.append(LossMark(-1, self._known_until_ns - 1, self.clock.trace_ns()))
         for mark in records.losses:
             since = mark.since_ns or self._newest.get(mark.cpu, 0)
             self._losses.append(evolve(mark, since_ns=since))

@@ -35,7 +35,8 @@ class SourceRunner:
 
     async def step(self) -> None:
         """Wait for events, let them gather, and drain them."""
-        await self.pipeline.source.wait()
+        if not self.pipeline.pending:  # else they are due, whether or not more come
+            await self.pipeline.source.wait()
         with suppress(TimeoutError):
             async with asyncio.timeout(GATHER_SECONDS):
                 await self.pipeline.source.wait(percent=GATHER_PERCENT)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from container_tracer.domain.model.spans import SpanOutcome
 from container_tracer.domain.services import pipeline as module
 
 
@@ -100,6 +101,21 @@ async def test_what_cannot_be_read_is_counted_as_malformed(world: Any) -> None:
     pipeline.drain()
     numbers = balance(pipeline)
     assert (numbers.malformed, numbers.balance) == (5, 0)
+
+
+async def test_no_call_bridges_what_could_not_be_read(world: Any) -> None:
+    pipeline, _ = await source_of(world, 100)
+    world.enter_call(100, "read")
+    pipeline.drain()
+    world.kernel.sources[0].put(b"\xff" * 4096, cpu=1)
+    world.return_from(100, "read", 7)
+    (batch,) = pipeline.drain().spans.values()
+    assert [SpanOutcome(one) for one in batch.outcome] == [SpanOutcome.LOST] * 2
+    assert (batch.entered.tolist(), batch.returned.tolist()) == ([True, False], [False, True])
+    world.clock.trace += 1
+    world.call(100)
+    (batch,) = pipeline.drain().spans.values()
+    assert [SpanOutcome(one) for one in batch.outcome] == [SpanOutcome.RETURNED]
 
 
 async def test_a_session_that_finishes_gets_what_is_open(world: Any) -> None:

@@ -32,6 +32,7 @@ class StandInPipeline:
     source: StandInSource = field(factory=StandInSource)
     gate: threading.Event = field(factory=threading.Event)
     drained: int = 0
+    pending: int = 0
     _inside: threading.Lock = field(factory=threading.Lock)
 
     def __attrs_post_init__(self) -> None:
@@ -86,6 +87,17 @@ async def test_a_step_drains_after_a_while_where_events_are_few(world: Any) -> N
     began = time.monotonic()
     await runner.step()
     assert time.monotonic() - began >= module.GATHER_SECONDS * 0.9
+    assert len(delivered) == 1
+
+
+async def test_a_step_drains_again_for_what_was_held_back_although_nothing_more_comes(
+    world: Any,
+) -> None:
+    runner, delivered = runner_of(world, report(events=1))
+    runner.pipeline.pending = 1
+    runner.pipeline.source.fuller.set()
+    await runner.step()
+    assert runner.pipeline.source.waited == [module.GATHER_PERCENT]
     assert len(delivered) == 1
 
 
