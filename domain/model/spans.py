@@ -122,7 +122,7 @@ class SpanBatch:
         """Memory held by the columns, in bytes."""
         return sum(getattr(self, name).nbytes for name in COLUMNS)
 
-    def take(self, rows: Int64 | Bools) -> "SpanBatch":
+    def take(self, rows: Int64 | Bools | slice) -> "SpanBatch":
         """Return the chosen spans; the tables are shared."""
         columns = {name: getattr(self, name)[rows] for name in COLUMNS}
         return SpanBatch(

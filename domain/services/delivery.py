@@ -115,14 +115,23 @@ class Delivery:
                 counts.dropped_spans += len(batch)
 
     def _next(self) -> SpanBatch:
-        """Join waiting batches that use the same tables."""
-        batches = [self._queue.popleft()]
+        """Join waiting batches that use the same tables, up to what is written at once."""
+        batches = [self._first()]
         size = batches[0].nbytes
         while self._queue and self._queue[0].shares_tables(batches[0]) and size < WRITE_BYTES:
-            batches.append(self._queue.popleft())
+            batches.append(self._first())
             size += batches[-1].nbytes
         self._queued_bytes -= size
         return SpanBatch.join(batches)
+
+    def _first(self) -> SpanBatch:
+        """Take the first batch that waits; of a large one, leave the rest."""
+        batch = self._queue.popleft()
+        if batch.nbytes <= WRITE_BYTES:
+            return batch
+        count = max(1, WRITE_BYTES * len(batch) // batch.nbytes)
+        self._queue.appendleft(batch.take(slice(count, None)))
+        return batch.take(slice(count))
 
     def _drop_all(self) -> None:
         for batch in self._queue:

@@ -101,6 +101,17 @@ async def test_many_at_once_are_written_in_parts_and_without_waiting(
     await way.delivery.close(1)
 
 
+async def test_one_large_batch_is_written_in_parts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WRITE_BYTES", ONE.nbytes)
+    way = await Way().open()
+    way.offer(many_spans(35))
+    way.check()
+    await way.delivery.close(1)
+    assert [len(batch) for batch in way.exporter.batches] == [10, 10, 10, 5]
+    assert way.statistics.delivered == way.offered
+    way.check()
+
+
 async def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
