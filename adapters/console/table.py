@@ -149,7 +149,11 @@ def _reason(outcome: int) -> str:
 
 
 def _results(batch: SpanBatch) -> list[str]:
-    results = texts_of(batch.result.tolist(), lambda result: errno_name(result) or str(result))
+    kinds = (batch.kinds[number] for number in batch.kind.tolist())
+    results = (
+        errno_name(result) or kind.result_text(result)
+        for kind, result in zip(kinds, batch.result.tolist(), strict=True)
+    )
     rows = zip(results, batch.returned.tolist(), batch.outcome.tolist(), strict=True)
     return [
         result if returned else "incomplete" if SpanOutcome(outcome).incomplete else ""

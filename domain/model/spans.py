@@ -66,11 +66,12 @@ class SpanArgument:
 
 @frozen
 class SpanKind:
-    """What all spans of a name have in common."""
+    """What all spans of a name have in common; `result_text` shows a result that is no error."""
 
     name: str
     arguments: tuple[SpanArgument, ...] = ()
     category: str = "syscall"
+    result_text: Callable[[int], str] = str
 
 
 @frozen(kw_only=True, eq=False)

@@ -40,6 +40,8 @@ ENDING_TASK = frozenset({"exit", "exit_group"})
 MOMENTARY = frozenset({"rt_sigreturn", "sigreturn"})
 """These leave no exit record: the task's registers are those of before a signal."""
 
+RETURNING_ADDRESSES = frozenset({"mmap", "mremap", "brk", "shmat"})
+
 REAL_NAMES: Mapping[str, str] = {
     "newstat": "stat",
     "newfstat": "fstat",
@@ -154,4 +156,5 @@ def _kind(kernel_name: str, entry: EventFormat) -> SpanKind:
             SpanArgument(one.name, one.type_name, argument_renderer(name, one.name, one.type_name))
             for one in _values(entry)
         ),
+        result_text=hex if name in RETURNING_ADDRESSES else str,
     )

@@ -1,4 +1,5 @@
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,12 @@ def test_a_row_says_who_called_what_with_which_result_and_how_long() -> None:
         "12:00:00.000000 shop/web-0 nginx nginx 100/101"
         " openat(dfd=-100, flags=O_RDONLY) ENOENT 12.3 µs"
     )
+
+
+def test_a_result_is_shown_as_its_call_would_have_it() -> None:
+    call = FakeSpan(kind=evolve(OPENAT, result_text=hex), arguments=(3, 0), result=0x7F00)
+    _, row = SpanTable().lines(span_batch(call), 150)
+    assert " 0x7f00 " in row
 
 
 def test_columns_begin_below_their_titles() -> None:

@@ -189,3 +189,9 @@ def test_text_behind_the_arguments_is_no_argument() -> None:
     formats[ENTER_PREFIX + "openat"] = evolve(entry, fields=(*entry.fields, text))
     (kind,) = SyscallTable.of(formats).kinds
     assert [one.name for one in kind.arguments] == [one[0] for one in OPENAT]
+
+
+def test_results_that_are_addresses_are_shown_as_such(recorded: SyscallTable) -> None:
+    found = kinds(recorded)
+    assert found["mmap"].result_text(0x7F9DD7A70000) == "0x7f9dd7a70000"
+    assert found["read"].result_text(832) == "832"
