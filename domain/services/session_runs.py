@@ -49,14 +49,16 @@ class SessionRuns:
         return self._runs.get(session_id)
 
     async def begin(
-        self, session: TraceSession, *, ended: Callable[[SessionRun, str], None]
+        self, session: TraceSession, *, selected: bool, ended: Callable[[SessionRun, str], None]
     ) -> None:
         """Open the exporters, then join a source; whatever fails leaves nothing open.
 
-        `ended` is called once if the run should end without a request.
+        `selected` says that the session's containers have just been selected; else that is done
+        again. `ended` is called once if the run should end without a request.
         """
         session.started_ns, session.ended_ns = self.clock.wall_ns(), 0
-        session.containers = await self.inventory.select(session.request.selector)
+        if not selected:
+            session.containers = await self.inventory.select(session.request.selector)
         duration_ns = _shorter(session.request.duration_ns, session.plan.duration_ns)
         run = await self._prepare(session)
         try:

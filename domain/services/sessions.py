@@ -121,7 +121,7 @@ class TraceSessions:
         _log.info("session.created", session_id=session.session_id, hook=request.hook)
         if request.run:
             try:
-                await self.start(session.session_id)
+                await self._start(session.session_id, selected=True)
             except BaseException:
                 with suppress(UnknownSession):
                     await self.delete(session.session_id)
@@ -134,8 +134,11 @@ class TraceSessions:
 
     async def start(self, session_id: str) -> None:
         """Start a session; one that runs is left alone."""
+        await self._start(session_id)
+
+    async def _start(self, session_id: str, *, selected: bool = False) -> None:
         await self._background.carry_out(
-            self._start_by_id(session_id), name=f"start session {session_id}"
+            self._start_by_id(session_id, selected=selected), name=f"start session {session_id}"
         )
 
     async def stop(self, session_id: str, reason: str = "stopped by request") -> None:
@@ -207,7 +210,7 @@ class TraceSessions:
 
     # How a session changes: one thing at a time, and only while it is in the repository.
 
-    async def _start_by_id(self, session_id: str) -> None:
+    async def _start_by_id(self, session_id: str, *, selected: bool) -> None:
         self.repository.get(session_id)
         async with self._lock(session_id):
             session = self.repository.get(session_id)
@@ -218,7 +221,7 @@ class TraceSessions:
             session.move(SessionState.STARTING)
             session.error = session.reason = ""
             try:
-                await self._runs.begin(session, ended=self._ended)
+                await self._runs.begin(session, selected=selected, ended=self._ended)
             except BaseException as error:
                 session.error = str(error) or type(error).__name__
                 session.ended_ns = self.clock.wall_ns()

@@ -95,7 +95,7 @@ class NodeWiring(containers.DeclarativeContainer):
     hooks: providers.Provider[tuple[TraceHook, ...]] = providers.Singleton(_hooks)
 
     inventory: providers.Provider[PodInventory] = providers.Singleton(
-        PodInventory, discovery=discovery, clock=clock
+        PodInventory, discovery=discovery
     )
     sources: providers.Provider[TraceSources] = providers.Singleton(
         TraceSources,

@@ -185,7 +185,7 @@ def make_node(identity: str, settings: SourceSettings) -> Node:
     sessions = TraceSessions(
         settings=SessionSettings(node=identity, exporters=("fake",)),
         hooks=(TraceSyscalls(),),
-        inventory=PodInventory(discovery=discovery, clock=clock),
+        inventory=PodInventory(discovery=discovery),
         trace_sources=sources,
         tracer=tracer,
         exporters={"fake": exporter},

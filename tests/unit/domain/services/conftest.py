@@ -57,7 +57,7 @@ class World:
         self.sessions = TraceSessions(
             settings=SessionSettings(node="node-1", exporters=("fake",), max_sessions=8),
             hooks=(TraceSyscalls(),),
-            inventory=PodInventory(discovery=self.discovery, clock=self.clock),
+            inventory=PodInventory(discovery=self.discovery),
             trace_sources=self.sources,
             tracer=self.kernel,
             exporters={"fake": self.exporter, "other": self.other_exporter},

@@ -2,27 +2,44 @@ import asyncio
 from typing import Any
 
 import pytest
+from attrs import define, field
 
-from container_tracer.domain.model.pod import ContainerSelector, NoMatchingContainer
-from container_tracer.domain.services.inventory import FRESH_NS
+from container_tracer.domain.model.pod import ContainerSelector, NoMatchingContainer, Pod
+from container_tracer.domain.services.inventory import PodInventory
+from container_tracer.fakes.pod_discovery import FakePodDiscovery
 from container_tracer.ports.errors import DiscoveryFailed
 
 
-async def test_those_who_ask_at_once_share_one_look(world: Any) -> None:
-    world.container("web", 100)
-    inventory = world.sessions.inventory
-    answers = await asyncio.gather(*(inventory.pods() for _ in range(5)))
-    assert world.discovery.discoveries == 1
-    assert {pods[0].name for pods in answers} == {"pod-web"}
+@define
+class SlowDiscovery(FakePodDiscovery):
+    """Takes as long as a test wants, as looking at a machine takes a while."""
+
+    gate: asyncio.Event = field(factory=asyncio.Event)
+
+    async def discover(self) -> tuple[Pod, ...]:
+        self.discoveries += 1
+        await self.gate.wait()
+        return tuple(self.pods)
 
 
-async def test_a_look_that_is_old_is_done_again(world: Any) -> None:
-    inventory = world.sessions.inventory
-    assert await inventory.pods() == ()
-    world.container("web", 100)
-    assert await inventory.pods() == ()
-    world.clock.advance(FRESH_NS / 1e9)
-    assert len(await inventory.pods()) == 1
+async def test_those_who_wait_for_a_look_share_the_next_one() -> None:
+    discovery = SlowDiscovery()
+    inventory = PodInventory(discovery=discovery)
+    early = asyncio.create_task(inventory.pods(), name="early")
+    await asyncio.sleep(0)
+    late = [asyncio.create_task(inventory.pods(), name=f"late {n}") for n in range(4)]
+    await asyncio.sleep(0)
+    discovery.gate.set()
+    await asyncio.gather(early, *late)
+    assert discovery.discoveries == 2
+
+
+async def test_an_answer_is_never_older_than_the_question() -> None:
+    discovery = FakePodDiscovery()
+    inventory = PodInventory(discovery=discovery)
+    for count in range(3):
+        assert len(await inventory.pods()) == count
+        discovery.pods.append(Pod(name=f"pod-{count}"))
 
 
 async def test_a_look_that_fails_is_not_remembered(world: Any) -> None:
