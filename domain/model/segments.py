@@ -83,6 +83,11 @@ class Segments:
             self.commands.append(command)
         return number
 
+    @property
+    def crowded(self) -> bool:
+        """Tell whether there may be enough to clear out; it costs nothing to ask."""
+        return self._count >= CROWDED
+
     def compact(self, commands_in_use: Int32) -> Int32 | None:
         """Clear out dead segments and unused commands, if they are many.
 

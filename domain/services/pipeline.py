@@ -213,6 +213,8 @@ class TracePipeline:
 
     def _tidy(self) -> None:
         """Clear out what long-running sources gather; spans keep the tables they were given."""
+        if not self.tasks.segments.crowded:
+            return
         in_use = self._pairing.open_calls().command
         numbers = self.tasks.segments.compact(in_use)
         if numbers is not None:
