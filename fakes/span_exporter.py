@@ -18,6 +18,7 @@ class FakeSpanSink:
     output: str = ""
     batches: list[SpanBatch] = field(factory=list)
     closed: bool = False
+    ended_ns: int | None = None
 
     async def write(self, batch: SpanBatch) -> None:
         """Keep the batch, once the gate is open, or fail as told."""
@@ -27,9 +28,9 @@ class FakeSpanSink:
             raise ExportFailed(f"The way out of session {self.context.session_id} is closed.")
         self.batches.append(batch)
 
-    async def close(self) -> None:
+    async def close(self, *, ended_ns: int | None = None) -> None:
         """Remember it."""
-        self.closed = True
+        self.closed, self.ended_ns = True, ended_ns
 
 
 @define

@@ -21,3 +21,22 @@ class EventUnavailable(PortError):
 
 class ExportFailed(PortError):
     """An exporter could not take spans; they are counted as dropped."""
+
+
+class ExportDelayed(ExportFailed):
+    """An exporter could not take spans now: the same ones may be offered again later.
+
+    `retry_after_seconds` is how long its destination asked for, 0 if it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ExportRejected(ExportFailed):
+    """A destination took a batch but for its last `spans` spans, which it will never take."""
+
+    def __init__(self, message: str, *, spans: int) -> None:
+        super().__init__(message)
+        self.spans = spans

@@ -5,6 +5,7 @@ from typing import Protocol
 from attrs import frozen
 
 from ..domain.model.spans import SpanBatch
+from ..domain.model.traces import SessionTrace
 
 
 @frozen(kw_only=True)
@@ -16,6 +17,22 @@ class TraceContext:
     hook: str = ""
     user_context: str = ""
     pod: str = ""
+    started_ns: int = 0
+
+    @property
+    def trace(self) -> SessionTrace:
+        """The session's own span, named by the user's words, else after what it traces."""
+        return SessionTrace.of(
+            self.session_id,
+            started_ns=self.started_ns,
+            name=self.user_context or f"{self.hook} {self.pod}".strip() or "trace session",
+            attributes={
+                "node": self.node,
+                "pod": self.pod,
+                "traceJob": self.user_context or self.hook,
+                "traceSession": self.session_id,
+            },
+        )
 
 
 class SpanSink(Protocol):
@@ -25,10 +42,17 @@ class SpanSink(Protocol):
     """Where a person finds the spans: a path, an address, or the empty string."""
 
     async def write(self, batch: SpanBatch) -> None:
-        """Deliver all spans of the batch, or none and raise `ExportFailed`."""
+        """Deliver all spans of the batch, or raise `ExportFailed`, which says what became of them.
 
-    async def close(self) -> None:
-        """Finish what was written; again is harmless. Raises `ExportFailed`."""
+        After `ExportDelayed` the same batch may be written again, after `ExportRejected` all but
+        some were delivered, after any other failure none was.
+        """
+
+    async def close(self, *, ended_ns: int | None = None) -> None:
+        """Finish what was written; again is harmless. Raises `ExportFailed`.
+
+        `ended_ns` is when the session ended (wall clock), None if it never began.
+        """
 
 
 class SpanExporter(Protocol):

@@ -27,7 +27,7 @@ class ConsoleSink:
             raise ExportFailed("This session's way to the console is closed; start it again.")
         await asyncio.to_thread(self._stream.write, batch)
 
-    async def close(self) -> None:
+    async def close(self, *, ended_ns: int | None = None) -> None:  # noqa: ARG002 - of no use here
         """Take no more; the console stays open for others."""
         self._closed = True
 

@@ -76,7 +76,7 @@ class FileSink:
         """Add the batch in a worker thread: all of it, or none and raise `ExportFailed`."""
         await asyncio.to_thread(self._append, batch)
 
-    async def close(self) -> None:
+    async def close(self, *, ended_ns: int | None = None) -> None:  # noqa: ARG002 - of no use here
         """Bring the file to the disk; again is harmless. Raise `ExportFailed`."""
         await asyncio.to_thread(self._file.close)
 

@@ -16,7 +16,8 @@ from attrs import field, frozen
 from .cgroup import CgroupMembership, ContainerCgroup
 
 _VM = "vm:"
-_KERNEL_THREAD = 0x00200000  # PF_KTHREAD of include/linux/sched.h
+# PF_EXITING and PF_KTHREAD of include/linux/sched.h
+_EXITING, _KERNEL_THREAD = 0x00000004, 0x00200000
 # Fields of proc_pid_stat(5), counted from the state, which follows the command.
 _STATE, _PARENT, _FLAGS, _THREADS, _START_TIME = 0, 1, 6, 17, 19
 
@@ -33,6 +34,8 @@ class TaskStat:
     """A line of `/proc/PID/stat` or `/proc/PID/task/TID/stat`.
 
     `parent` is a pid, `start_time` in clock ticks since boot, `threads` those of the process.
+    `alive` says that its `sched_process_exit` is still to come: the kernel marks a task as exiting
+    before that event, and as a zombie after it.
     """
 
     tid: int
@@ -54,14 +57,15 @@ def parse_stat(line: bytes) -> TaskStat | None:
     fields = tail.split(maxsplit=_START_TIME + 1)
     if not tid.isdigit() or len(fields) <= _START_TIME:
         return None
+    flags = int(fields[_FLAGS])
     return TaskStat(
         int(tid),
         command.decode(errors="replace"),
         int(fields[_PARENT]),
         int(fields[_THREADS]),
         int(fields[_START_TIME]),
-        fields[_STATE] not in (b"Z", b"X"),
-        bool(int(fields[_FLAGS]) & _KERNEL_THREAD),
+        fields[_STATE] not in (b"Z", b"X") and not flags & _EXITING,
+        bool(flags & _KERNEL_THREAD),
     )
 
 

@@ -119,6 +119,7 @@ class SessionRuns:
             hook=session.request.hook,
             user_context=session.request.user_context,
             pod=session.request.selector.pod,
+            started_ns=session.started_ns,
         )
 
 

@@ -54,6 +54,13 @@ def test_kernel_threads_and_the_dead_are_told_apart() -> None:
     assert not dead.alive
 
 
+def test_a_task_that_is_on_its_way_out_is_not_alive_although_it_still_runs() -> None:
+    exiting = parse_stat(LINE % (b"sh", b"R", 0x40010C))
+
+    assert exiting is not None
+    assert not exiting.alive
+
+
 @pytest.mark.parametrize("line", [b"", b"42 (sh", b"42 (sh) S 1", b"x (sh) S" + b" 0" * 40])
 def test_a_line_cut_short_is_no_task(line: bytes) -> None:
     assert parse_stat(line) is None

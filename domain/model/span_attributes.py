@@ -1,0 +1,120 @@
+"""What spans say in OpenTelemetry's words, one span at a time.
+
+This is the meaning that exporters share. One that encodes columns must come to the same.
+Names are those of the semantic conventions where these have one.
+"""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+from .errnos import errno_name
+from .pod import Container
+from .spans import SpanBatch, SpanOutcome
+from .traces import SessionTrace, Slices
+
+AttributeValue: TypeAlias = int | str
+Attributes: TypeAlias = dict[str, AttributeValue]
+
+_INT64 = range(-(1 << 63), 1 << 63)
+
+
+@frozen(kw_only=True)
+class ServiceResource:
+    """What all resources of a node have in common; `tags` are the operator's own."""
+
+    service_name: str = "container-tracer"
+    service_version: str = ""
+    host_name: str = ""
+    node: str = ""
+    tags: Mapping[str, str] = field(factory=dict)
+
+    @property
+    def attributes(self) -> Attributes:
+        """Describe the tracer itself: the resource of session spans."""
+        named: Attributes = {
+            "service.name": self.service_name,
+            "service.version": self.service_version,
+            "host.name": self.host_name,
+            "k8s.node.name": self.node,
+        }
+        return {name: value for name, value in (named | self.tags).items() if value}
+
+    def of(self, container: Container) -> Attributes:
+        """Describe a container: the resource of what it did.
+
+        Only what Kubernetes runs is described as a pod; elsewhere a pod is a word of ours.
+        """
+        pod: Attributes = {
+            "k8s.namespace.name": container.namespace,
+            "k8s.pod.name": container.pod,
+            "k8s.pod.uid": container.pod_uid,
+            "k8s.container.name": container.name,
+        }
+        own: Attributes = {
+            "container.name": container.name,
+            "container.id": container.container_id,
+            "container.image.name": container.image,
+            "container.runtime.name": container.runtime,
+        }
+        in_kubernetes = container.namespace or container.pod_uid
+        named = self.attributes | (pod if in_kubernetes else {}) | own
+        return {name: value for name, value in named.items() if value}
+
+
+def span_attributes(batch: SpanBatch, row: int) -> Attributes:
+    """Describe one span; arguments and result are named after its kind's category.
+
+    Integers beyond 63 bits and a sign, which OTLP and Jaeger cannot carry, become decimal text.
+    """
+    kind = batch.kinds[batch.kind[row]]
+    outcome = SpanOutcome(batch.outcome[row])
+    attributes: Attributes = {
+        "process.pid": int(batch.pid[row]),
+        "thread.id": int(batch.tid[row]),
+        "process.command": batch.commands[batch.command[row]],
+    }
+    if batch.entered[row]:
+        for argument, bits in zip(kind.arguments, batch.arguments[row].tolist(), strict=False):
+            name = f"{kind.category}.argument.{argument.name}"
+            attributes[name] = _fitting(argument.render(bits))
+    if batch.returned[row]:
+        result = int(batch.result[row])
+        error, text = errno_name(result), kind.result_text(result)
+        plain = error or text == str(result)
+        attributes[f"{kind.category}.result"] = result if plain else text
+        if error:
+            attributes["error.type"] = error
+    if outcome.incomplete:
+        attributes["container_tracer.incomplete"] = outcome.explanation
+    return attributes
+
+
+def span_error(batch: SpanBatch, row: int) -> str:
+    """Name the error a span ended with, or return the empty string: then its status is not set."""
+    return errno_name(int(batch.result[row])) if batch.returned[row] else ""
+
+
+def root_name(batch: SpanBatch, slices: Slices, number: int) -> str:
+    """Name the root span of a slice: `nginx 4711`, after its task."""
+    return f"{batch.commands[slices.command[number]]} {slices.tid[number]}"
+
+
+def root_attributes(
+    batch: SpanBatch, slices: Slices, number: int, session: SessionTrace
+) -> Attributes:
+    """Describe the root span of a slice; it can be searched for by what its session says."""
+    return {
+        **session.attributes,
+        "process.pid": int(slices.pid[number]),
+        "thread.id": int(slices.tid[number]),
+        "process.command": batch.commands[slices.command[number]],
+        "container_tracer.spans": int(slices.count[number]),
+        "container_tracer.failed": int(slices.failed[number]),
+        "container_tracer.events": int(slices.events[number]),
+    }
+
+
+def _fitting(value: AttributeValue) -> AttributeValue:
+    return value if isinstance(value, str) or value in _INT64 else str(value)

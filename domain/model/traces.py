@@ -1,0 +1,154 @@
+"""Traces a person can read: spans cut into slices, each a whole trace, linked to their session.
+
+A *slice* is a bounded run of spans of one task in one container. It has a root span of its own and
+is complete when it is sent, so a viewer shows it while the session still runs. Ids are worked out
+from what the spans are: every exporter, and every attempt to send, gives a span the same ones.
+"""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+import numpy as np
+from attrs import field, frozen
+
+from .spans import Int32, Int64, SpanBatch, UInt64
+
+SLICE_SPANS = 1_000
+"""A trace has at most so many spans besides its root: viewers grow slow with more."""
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@frozen(kw_only=True)
+class SessionTrace:
+    """The trace that holds the span of one run of a session, which all its slices are linked to.
+
+    `trace_id` has 16 bytes and `span_id` 8; `parent_span_id` has 8, or none if it is a root.
+    """
+
+    trace_id: bytes
+    span_id: bytes
+    parent_span_id: bytes = b""
+    name: str
+    started_ns: int
+    attributes: Mapping[str, str] = field(factory=dict)
+
+    @classmethod
+    def of(
+        cls, session_id: str, *, started_ns: int, name: str, attributes: Mapping[str, str]
+    ) -> "SessionTrace":
+        """Begin a trace, with ids worked out from the session and its start."""
+        digest = blake2b(f"{session_id} {started_ns}".encode(), digest_size=24).digest()
+        return cls(
+            trace_id=digest[:16],
+            span_id=digest[16:],
+            name=name,
+            started_ns=started_ns,
+            attributes=attributes,
+        )
+
+
+@frozen(kw_only=True, eq=False)
+class Slices:
+    """The root spans of k slices, in columns of length k.
+
+    - `trace_id`: uint64, shape (k, 2), the upper half first; `root_id`: uint64
+    - `first`, `count`: int64, where its spans are, all in one place
+    - `start_ns`, `end_ns`: int64, from the first beginning to the last end, wall clock
+    - `tid`, `pid`, `command`, `container`: int32, as in `SpanBatch`
+    - `failed`, `events`: int64, how many of its spans failed; the kernel events of all of them
+    """
+
+    trace_id: UInt64
+    root_id: UInt64
+    first: Int64
+    count: Int64
+    start_ns: Int64
+    end_ns: Int64
+    tid: Int32
+    pid: Int32
+    command: Int32
+    container: Int32
+    failed: Int64
+    events: Int64
+
+    def __len__(self) -> int:
+        """Count the slices."""
+        return len(self.first)
+
+
+@frozen(kw_only=True, eq=False)
+class TracedBatch:
+    """A batch cut into slices: `spans` in n rows, slice after slice, those of a container together.
+
+    - `slice_of`: int32, the number of each span's slice
+    - `span_id`: uint64, never 0
+    """
+
+    spans: SpanBatch
+    slice_of: Int32
+    span_id: UInt64
+    slices: Slices
+
+
+def cut(batch: SpanBatch, session: SessionTrace) -> TracedBatch:
+    """Cut a batch into slices of at most `SLICE_SPANS` spans of one task each.
+
+    Of each task, spans stay in the order they came in, which is that of their ends.
+    """
+    task = batch.container.astype(np.int64) << 32 | batch.tid
+    order = np.argsort(task, kind="stable")
+    spans, task = batch.take(order), task[order]
+    row = np.arange(len(spans))
+    begins = np.ones(len(spans), dtype=np.bool_)
+    begins[1:] = task[1:] != task[:-1]
+    of_task = row - np.maximum.accumulate(np.where(begins, row, 0))
+    begins |= of_task % SLICE_SPANS == 0
+    first = np.flatnonzero(begins)
+    slice_of = (np.cumsum(begins) - 1).astype(np.int32)
+    slices = _slices(spans, first, session)
+    ordinal = (row - first[slice_of] + 1).astype(np.uint64)
+    return TracedBatch(
+        spans=spans,
+        slice_of=slice_of,
+        span_id=_mixed(slices.root_id[slice_of] + ordinal * _GOLDEN),
+        slices=slices,
+    )
+
+
+def _slices(spans: SpanBatch, first: Int64, session: SessionTrace) -> Slices:
+    tid, start_ns = spans.tid[first], spans.start_ns[first]
+    # No task begins two spans at one moment, so these three name a slice.
+    seed = np.uint64(int.from_bytes(session.trace_id[:8], "big"))
+    upper = _mixed(seed ^ _mixed(start_ns.astype(np.uint64)))
+    lower = _mixed(upper ^ _mixed(spans.end_ns[first].astype(np.uint64) + tid.astype(np.uint64)))
+    return Slices(
+        trace_id=np.stack([upper, lower], axis=1),
+        root_id=_mixed(lower + _GOLDEN),
+        first=first,
+        count=np.diff(np.append(first, len(spans))),
+        start_ns=_reduced(np.minimum, spans.start_ns, first),
+        end_ns=_reduced(np.maximum, spans.end_ns, first),
+        tid=tid,
+        pid=spans.pid[first],
+        command=spans.command[first],
+        container=spans.container[first],
+        failed=_reduced(np.add, spans.failed.astype(np.int64), first),
+        events=_reduced(np.add, spans.entered.astype(np.int64) + spans.returned, first),
+    )
+
+
+def _reduced(operation: np.ufunc, column: Int64, first: Int64) -> Int64:
+    reduced: Int64 = operation.reduceat(column, first) if len(first) else column[:0]
+    return reduced
+
+
+def _mixed(number: UInt64) -> UInt64:
+    """Scatter 64-bit numbers over all others, one to one but for 0, which is no id.
+
+    The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
+    """
+    number = (number ^ number >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    number = (number ^ number >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    number = number ^ number >> np.uint64(31)
+    return np.where(number == 0, _GOLDEN, number)
