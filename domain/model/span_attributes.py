@@ -39,7 +39,7 @@ class ServiceResource:
             "host.name": self.host_name,
             "k8s.node.name": self.node,
         }
-        return {name: value for name, value in (named | self.tags).items() if value}
+        return {name: value for name, value in {**named, **self.tags}.items() if value}
 
     def of(self, container: Container) -> Attributes:
         """Describe a container: the resource of what it did.

@@ -146,7 +146,7 @@ def _reduced(operation: np.ufunc, column: Int64, first: Int64) -> Int64:
 def _mixed(number: UInt64) -> UInt64:
     """Scatter 64-bit numbers over all others, one to one but for 0, which is no id.
 
-    The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
+    The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom numbers).
     """
     number = (number ^ number >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
     number = (number ^ number >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)

@@ -19,9 +19,9 @@ from container_tracer.fakes.spans import (
 SESSION = SessionTrace.of("42", started_ns=NOON_NS, name="why", attributes={"node": "n1"})
 
 
-def busy(count: int, **fixed: int) -> SpanBatch:
+def busy(count: int) -> SpanBatch:
     """Make spans of one task, one after the other."""
-    return span_batch(*(FakeSpan(start_ns=NOON_NS + 2_000 * i, **fixed) for i in range(count)))
+    return span_batch(*(FakeSpan(start_ns=NOON_NS + 2_000 * i) for i in range(count)))
 
 
 def rows_of(traced: TracedBatch, number: int) -> slice:
