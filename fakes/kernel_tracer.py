@@ -37,6 +37,9 @@ NEWTASK, EXIT = "task:task_newtask", "sched:sched_process_exit"
 class FakeTraceSource:
     """One open source; `followed` and `unfollowed` are what the kernel would answer.
 
+    `follows` has what `follow` was called with. The next such call leaves out those in
+    `leaves_out`, as the kernel does with tasks made meanwhile.
+
     Each of its methods raises what `failures` has under its name; `tracer` shares its own.
     """
 
@@ -47,6 +50,8 @@ class FakeTraceSource:
     failures: dict[str, PortError] = field(factory=dict)
     followed: set[int] = field(factory=set)
     unfollowed: set[int] = field(factory=set)
+    follows: list[set[int]] = field(factory=list)
+    leaves_out: set[int] = field(factory=set)
     on: bool = False
     closed: bool = False
     cpus: list[FakeCpu] = field(factory=list)
@@ -82,13 +87,20 @@ class FakeTraceSource:
         """Take tasks onto the list of those recorded, and off that of those not."""
         self._check("follow")
         wanted = set(tids)
-        self.followed |= wanted
+        self.follows.append(wanted)
+        self.followed = (self.followed - self.leaves_out) | wanted
         self.unfollowed -= wanted
+        self.leaves_out = set()
 
     def unfollow(self, tids: Iterable[int]) -> None:
         """Take tasks onto the list of those not recorded."""
         self._check("unfollow")
         self.unfollowed |= set(tids)
+
+    def following(self) -> frozenset[int]:
+        """Return those that are recorded."""
+        self._check("following")
+        return frozenset(self.followed - self.unfollowed)
 
     def start(self) -> None:
         """Begin to record."""

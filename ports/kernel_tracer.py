@@ -57,6 +57,12 @@ class TraceSource(Protocol):
     def unfollow(self, tids: Iterable[int]) -> None:
         """Record these tasks and their children no more; `follow` takes them back."""
 
+    def following(self) -> frozenset[int]:
+        """Return the tids it records: those it was told of and their children, less the ended.
+
+        A child made in the very moment in which `follow` tells of others may be missing.
+        """
+
     def start(self) -> None:
         """Begin to record."""
 

@@ -79,6 +79,12 @@ class TracefsSource:
                 self._instance.write("set_event_notrace_pid", _lines(left))
         self._unfollowed |= unwanted
 
+    def following(self) -> frozenset[int]:
+        """Return the tids that are recorded."""
+        with tracing_errors(f"list the tasks of {self.name}"):
+            unwanted = self._listed("set_event_notrace_pid") if self._unfollowed else set()
+            return frozenset(self._listed("set_event_pid") - unwanted)
+
     def _listed(self, name: str) -> set[int]:
         """Return a list as the kernel has it: it adds the children of tasks, and drops the dead."""
         return {int(word) for word in self._instance.read(name).split() if word.isdecimal()}

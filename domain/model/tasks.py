@@ -80,17 +80,21 @@ class TaskIndex:
 
     def add(self, container: int, tasks: Iterable[Task]) -> list[int]:
         """Learn tasks of a container as `/proc` has them; return the tids that are news."""
-        news = []
-        for task in tasks:
-            if not 0 < task.tid <= PID_MAX_LIMIT:  # 0 is a task of another pid namespace
-                continue
-            known = self.segments.find(task.tid)
-            if known and (known.container, known.pid) == (container, task.pid):
-                continue
+        news = self.unknown(container, tasks)
+        for task in news:
             command = self.segments.command_number(task.command)
             self._begin(task.tid, task.pid, container=container, command=command)
-            news.append(task.tid)
-        return news
+        return [task.tid for task in news]
+
+    def unknown(self, container: int, tasks: Iterable[Task]) -> list[Task]:
+        """Return those of a container's tasks that are not known as such."""
+        return [task for task in tasks if not self._is_known(container, task)]
+
+    def _is_known(self, container: int, task: Task) -> bool:
+        if not 0 < task.tid <= PID_MAX_LIMIT:  # 0 is a task of another pid namespace
+            return True
+        known = self.segments.find(task.tid)
+        return known is not None and (known.container, known.pid) == (container, task.pid)
 
     def tids(self, container: int) -> set[int]:
         """Return the tids of the container's tasks that are known to live."""

@@ -71,18 +71,67 @@ class TaskFollower:
     async def _follow(
         self, containers: Mapping[int, Container], recorded: Collection[int] = ()
     ) -> None:
+        told = False
         for _ in range(ROUNDS):
-            found = await asyncio.gather(*map(self.discovery.tasks_of, containers.values()))
+            found = await self._read(containers)
+            left_out = await self._left_out(found.values()) if told else set()
             async with self.runner.lock:
-                learnt = [self._learn(*one) for one in zip(containers, found, strict=True)]
-            if not (news := {tid for tids in learnt for tid in tids}):
+                learnt = [self._learn(*one) for one in found.items()]
+            news = {tid for tids in learnt for tid in tids}
+            if not news | left_out:
                 break
-            if unrecorded := news - set(recorded):
+            if unrecorded := news - set(recorded) | left_out:
                 await asyncio.to_thread(self.runner.pipeline.source.follow, unrecorded)
+                told = True
         else:
             names = [f"{one.pod}/{one.name}" for one in containers.values()]
             _log.warning("source.tasks_unsettled", containers=names)
         await self._forget_ghosts()
+
+    async def _read(self, containers: Mapping[int, Container]) -> dict[int, tuple[Task, ...]]:
+        """Read the tasks of containers, by their numbers, but for those the stream will tell of.
+
+        Telling the kernel of a task has a price (see `_left_out`), and of those that were made by
+        recorded ones it knows. So unknown tasks are those that are there before and after the
+        stream was read up to now, and are not in it.
+        """
+        found = await self._tasks_of(containers)
+        index = self.runner.pipeline.tasks
+        async with self.runner.lock:
+            doubtful = any(
+                index.alive(number) and index.unknown(number, tasks)
+                for number, tasks in found.items()
+            )
+        if not doubtful:
+            return found
+        await self.runner.drain(past_ns=self.clock.trace_ns())
+        before = {number: {task.tid for task in tasks} for number, tasks in found.items()}
+        return {
+            number: tuple(task for task in tasks if task.tid in before[number])
+            for number, tasks in (await self._tasks_of(containers)).items()
+        }
+
+    async def _tasks_of(self, containers: Mapping[int, Container]) -> dict[int, tuple[Task, ...]]:
+        found = await asyncio.gather(*map(self.discovery.tasks_of, containers.values()))
+        return dict(zip(containers, found, strict=True))
+
+    async def _left_out(self, found: Iterable[tuple[Task, ...]]) -> set[int]:
+        """Return living tasks that were made while the kernel was told of others.
+
+        It copies its list, adds to the copy, and puts that in the place of the list
+        (trace_pid_write in kernel/trace/trace.c): whom a fork added meanwhile is not on it.
+        """
+        source, tasks = self.runner.pipeline.source, self.runner.pipeline.tasks
+        listed = await asyncio.to_thread(source.following)
+        missing = {task.tid for one in found for task in one} - listed
+        if missing:
+            # Those that ended meanwhile are not on the list either, but their end is recorded.
+            await self.runner.drain(past_ns=self.clock.trace_ns())
+        async with self.runner.lock:
+            left_out = {tid for tid in missing if tasks.segments.find(tid)}
+        if left_out:
+            _log.info("source.tasks_taken_on_late", source=source.name, tasks=len(left_out))
+        return left_out
 
     def _learn(self, number: int, present: tuple[Task, ...]) -> list[int]:
         """Take over what `/proc` has of a container; return the tids that are news."""

@@ -251,6 +251,14 @@ class TestKernelTracer:
                 machine.call(machine.task, 1)
                 assert calls_of(source) == 0
 
+    def test_it_tells_whom_it_follows(self, machine: Machine) -> None:
+        with opened(machine) as source:
+            source.follow([machine.neighbour])
+            assert source.following() >= {machine.task, machine.neighbour}
+            source.unfollow([machine.task])
+            assert machine.neighbour in source.following()
+            assert machine.task not in source.following()
+
     def test_following_nobody_is_nothing(self, machine: Machine) -> None:
         with opened(machine) as source:
             source.follow([])

@@ -2,6 +2,9 @@
 
 import asyncio
 import errno
+import os
+import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -236,3 +239,34 @@ async def test_a_storm_during_many_looks_leaves_no_ghosts(node: Any, run_workloa
     spans = node.columns(session)
     assert counts(spans, np.isin(spans["tid"], tids)) == of_rounds(1500 * 2)
     await check_balance(node, session)
+
+
+async def test_children_the_kernel_forgot_while_it_was_told_of_others_are_told_of_again(
+    node: Any, run_workload: Any
+) -> None:
+    web, other = run_workload(node, "web"), run_workload()
+    await node.trace("web")
+    (source,) = node.sources._sources
+    kernel = source.pipeline.source
+    forks = "read _; for i in $(seq 1500); do sleep 100 & done; echo done; wait"
+    maker: Any = subprocess.Popen(  # noqa: ASYNC220 - it takes no time
+        ["sh", "-c", forks], start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    node.discovery.leaders["web"].add(maker.pid)
+    try:
+        await source.follower.look()
+        maker.stdin.write(b"\n")
+        maker.stdin.flush()
+        made = asyncio.create_task(asyncio.to_thread(maker.stdout.readline), name="made")
+        while not made.done():
+            await asyncio.to_thread(kernel.follow, [other.pid])
+        node.discovery.leaders["web"].add(other.pid)
+        await source.follower.look()
+        assert children_of(maker.pid) | {web.pid, other.pid, maker.pid} <= kernel.following()
+    finally:
+        os.killpg(maker.pid, signal.SIGKILL)
+        maker.communicate()
+
+
+def children_of(pid: int) -> set[int]:
+    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))

@@ -51,14 +51,57 @@ async def test_tasks_are_read_again_until_there_is_nothing_new(world: Any) -> No
     source.follower.discovery = arriving = Arriving(limit=5)
     await source.follower.look()
     assert kernel.followed == {100, 101, 102, 103, 104}
-    assert arriving.asked == 5
+    assert arriving.asked > 5
+
+
+async def test_a_child_whose_beginning_is_recorded_is_not_told_to_the_kernel(world: Any) -> None:
+    """Each telling is a moment in which the kernel may overlook other children."""
+    source, kernel = await running(world, 100)
+    world.fork(source.pipeline.tasks.containers[0], 100, 150)
+    await source.follower.look()
+    assert source.pipeline.tasks.tids(0) == {100, 150}
+    assert kernel.follows == []
+
+
+async def test_a_child_made_while_the_kernel_is_told_of_others_is_told_after(world: Any) -> None:
+    source, kernel = await running(world, 100)
+    web = source.pipeline.tasks.containers[0]
+    world.fork(web, 100, 150)
+    world.enter(web, 300)
+    kernel.leaves_out = {150}
+    await source.follower.look()
+    assert kernel.follows == [{300}, {150}]
+    assert kernel.following() == {100, 150, 300}
+
+
+async def test_one_that_ended_while_the_kernel_was_told_of_others_is_let_rest(world: Any) -> None:
+    source, kernel = await running(world, 100)
+    web = source.pipeline.tasks.containers[0]
+    world.fork(web, 100, 150)
+    world.enter(web, 300)
+
+    @define
+    class Ending:
+        ended: bool = False
+
+        async def tasks_of(self, container: Container) -> tuple[Task, ...]:
+            found: tuple[Task, ...] = await world.discovery.tasks_of(container)
+            if kernel.follows and not self.ended:
+                self.ended = True
+                world.exit(150)
+            return found
+
+    source.follower.discovery = Ending()
+    await source.follower.look()
+    assert kernel.follows == [{300}]
+    assert source.pipeline.tasks.tids(0) == {100, 300}
 
 
 async def test_a_container_that_never_settles_is_given_up_on_for_this_time(world: Any) -> None:
     source, _ = await running(world, 100)
     source.follower.discovery = arriving = Arriving(limit=10_000)
     await source.follower.look()
-    assert arriving.asked == following.ROUNDS
+    assert arriving.asked == 2 * following.ROUNDS
     assert world.logs[-1]["event"] == "source.tasks_unsettled"
 
 
@@ -196,7 +239,7 @@ async def test_a_task_that_ended_while_it_was_read_of_is_no_ghost(world: Any) ->
         async def tasks_of(self, container: Container) -> tuple[Task, ...]:
             found: tuple[Task, ...] = await world.discovery.tasks_of(container)
             self.asked += 1
-            return (*found, Task(tid=150, pid=150, command="gone")) if self.asked == 1 else found
+            return (*found, Task(tid=150, pid=150, command="gone")) if self.asked < 3 else found
 
     source.follower.discovery = Late()
     await source.follower.look()
@@ -209,9 +252,12 @@ async def test_a_task_that_ends_after_it_was_learnt_keeps_its_last_calls(world: 
 
     @define
     class Ending:
+        asked: int = 0
+
         async def tasks_of(self, container: Container) -> tuple[Task, ...]:
             found: tuple[Task, ...] = await world.discovery.tasks_of(container)
-            if 150 in {task.tid for task in found}:
+            self.asked += 1
+            if self.asked == 2:
                 world.kernel.sources[0].followed.add(150)
                 world.call(150)
                 world.exit(150)
