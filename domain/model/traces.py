@@ -81,11 +81,13 @@ class Slices:
 class TracedBatch:
     """A batch cut into slices: `spans` in n rows, slice after slice, those of a container together.
 
+    - `row_of`: int64, which row of the batch each span was
     - `slice_of`: int32, the number of each span's slice
     - `span_id`: uint64, never 0
     """
 
     spans: SpanBatch
+    row_of: Int64
     slice_of: Int32
     span_id: UInt64
     slices: Slices
@@ -110,6 +112,7 @@ def cut(batch: SpanBatch, session: SessionTrace) -> TracedBatch:
     ordinal = (row - first[slice_of] + 1).astype(np.uint64)
     return TracedBatch(
         spans=spans,
+        row_of=order,
         slice_of=slice_of,
         span_id=_mixed(slices.root_id[slice_of] + ordinal * _GOLDEN),
         slices=slices,

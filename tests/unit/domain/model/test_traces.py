@@ -50,6 +50,8 @@ def test_every_span_is_in_one_slice_and_keeps_its_columns() -> None:
     back = np.argsort(traced.spans.start_ns, kind="stable")
     for name in COLUMNS:
         np.testing.assert_array_equal(getattr(traced.spans.take(back), name), getattr(batch, name))
+        came_as = getattr(batch.take(traced.row_of), name)
+        np.testing.assert_array_equal(getattr(traced.spans, name), came_as)
     for number in range(len(traced.slices)):
         assert set(traced.slice_of[rows_of(traced, number)]) == {number}
 

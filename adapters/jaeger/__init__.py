@@ -1,0 +1,1 @@
+"""Spans to a Jaeger collector, in Thrift over HTTP."""
