@@ -16,7 +16,15 @@ def json_string(text: str) -> str:
 
     As a lone surrogate it would be JSON that strict readers refuse.
     """
-    return dumps(_SURROGATES.sub(_escape, text))
+    return dumps(unicode_text(text))
+
+
+def unicode_text(text: str) -> str:
+    r"""Make text that every encoding of Unicode can hold: a byte that was no UTF-8 becomes `\xff`.
+
+    All else stays as it is: whoever shows it must take care of control characters.
+    """
+    return text if text.isascii() else _SURROGATES.sub(_escape, text)
 
 
 def viewer_string(text: str) -> str:

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container_tracer.domain.model.quoting import json_string, printable, viewer_string
+from container_tracer.domain.model.quoting import (
+    json_string,
+    printable,
+    unicode_text,
+    viewer_string,
+)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
@@ -16,6 +21,12 @@ def test_json_gives_back_every_unicode_text(text: str) -> None:
 def test_json_has_no_lone_surrogates(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     assert json.loads(json_string(text)) == data.decode("utf-8", "backslashreplace")
+
+
+@given(st.binary())
+def test_unicode_text_can_be_encoded_and_loses_nothing(data: bytes) -> None:
+    text = unicode_text(data.decode("utf-8", "surrogateescape"))
+    assert text.encode().decode() == data.decode("utf-8", "backslashreplace")
 
 
 @given(st.text(st.characters()))
