@@ -5,7 +5,7 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := domain ports adapters entrypoints fakes __init__.py py.typed
+PACKAGES := domain ports adapters client entrypoints fakes __init__.py py.typed
 TYPING := build/typing/container_tracer
 PREFIX ?= /usr/local
 

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LAYERS = ("domain", "ports", "adapters", "entrypoints", "fakes")
+LAYERS = ("domain", "ports", "adapters", "client", "entrypoints", "fakes")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

@@ -1,0 +1,56 @@
+"""A client of the API, for other programs: typed, asynchronous, light.
+
+async with TracerClient("http://127.0.0.1:8080") as tracer:
+    async with tracer.trace(TraceRequest(pod="shop", hook="trace_syscalls")) as trace:
+        async for event in trace:
+            print(event)
+"""
+
+from .errors import (
+    ClientError,
+    InvalidUrl,
+    Problem,
+    Refused,
+    ServerUnreachable,
+    UnexpectedAnswer,
+)
+from .events import Dropped, End, Event, Heartbeat, Opened, Span
+from .tracer import LiveTrace, TracerClient, TraceRequest
+from .values import (
+    CallSummary,
+    Container,
+    ExporterStatistics,
+    Hook,
+    HookArgument,
+    Pod,
+    Session,
+    Statistics,
+    Summary,
+)
+
+__all__ = [
+    "CallSummary",
+    "ClientError",
+    "Container",
+    "Dropped",
+    "End",
+    "Event",
+    "ExporterStatistics",
+    "Heartbeat",
+    "Hook",
+    "HookArgument",
+    "InvalidUrl",
+    "LiveTrace",
+    "Opened",
+    "Pod",
+    "Problem",
+    "Refused",
+    "ServerUnreachable",
+    "Session",
+    "Span",
+    "Statistics",
+    "Summary",
+    "TraceRequest",
+    "TracerClient",
+    "UnexpectedAnswer",
+]

@@ -1,0 +1,150 @@
+"""What a stream of live events carries: spans, and what is to be known about the stream."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from attrs import field, frozen
+
+from .errors import UnexpectedAnswer
+from .reading import read_statistics
+from .values import Json, Statistics
+
+
+@frozen(kw_only=True)
+class Span:
+    """One call, or one item of a hook; times in nanoseconds since 1970, on the wall clock.
+
+    `result` is None where the call was not seen to return, `arguments` None where it was not
+    seen to begin; `incomplete` then says why. `error` is the name of an errno.
+    """
+
+    start_ns: int
+    duration_ns: int
+    name: str
+    time: str = ""
+    node: str = ""
+    namespace: str = ""
+    pod: str = ""
+    container: str = ""
+    container_id: str = ""
+    pid: int = 0
+    tid: int = 0
+    command: str = ""
+    arguments: Mapping[str, Any] | None = None
+    result: int | str | None = None
+    error: str = ""
+    incomplete: str = ""
+    events: int = 0
+    json: Json = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class Opened:
+    """The first of every stream: from now on spans are seen."""
+
+    session_id: str
+    state: str
+    json: Json = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class Heartbeat:
+    """A sign of life, each second in which nothing else comes.
+
+    `spans` were passed on by the session so far, `lost` are events its source lost so far, and
+    `dropped` are spans this stream lost so far.
+    """
+
+    time: str = ""
+    spans: int = 0
+    lost: int = 0
+    dropped: int = 0
+    json: Json = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class Dropped:
+    """A gap: we were too slow, and so much was skipped here."""
+
+    spans: int = 0
+    events: int = 0
+    json: Json = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class End:
+    """The last of every stream: why it ended, and the final balance of the run."""
+
+    reason: str
+    state: str = ""
+    error: str = ""
+    statistics: Statistics = field(factory=Statistics)
+    json: Json = field(factory=dict, repr=False, eq=False)
+
+
+Event: TypeAlias = Span | Opened | Heartbeat | Dropped | End
+
+
+def read_event(line: bytes) -> Event | None:
+    """Read a line of a stream; None is one of a kind that this client does not know."""
+    try:
+        value = json.loads(line)
+        if not isinstance(value, dict):
+            raise UnexpectedAnswer("A line of the stream of events is no JSON object.")
+        if "stream" not in value:
+            return _span(value)
+        reader = _READERS.get(value["stream"])
+        return reader(value) if reader else None
+    except (ValueError, LookupError, TypeError) as error:
+        raise UnexpectedAnswer(f"A line of the stream of events cannot be read: {error}.") from (
+            error
+        )
+
+
+def _span(one: dict[str, Any]) -> Span:
+    known = {name: one[name] for name in _SPAN_KEYS & one.keys()}
+    return Span(**known, json=one)
+
+
+def _opened(one: Json) -> Opened:
+    return Opened(session_id=one["id"], state=one.get("state", ""), json=one)
+
+
+def _heartbeat(one: Json) -> Heartbeat:
+    return Heartbeat(
+        time=one.get("time", ""),
+        spans=one.get("spans", 0),
+        lost=one.get("lost", 0),
+        dropped=one.get("dropped", 0),
+        json=one,
+    )
+
+
+def _dropped(one: Json) -> Dropped:
+    return Dropped(spans=one.get("spans", 0), events=one.get("events", 0), json=one)
+
+
+def _end(one: Json) -> End:
+    return End(
+        reason=one.get("reason", ""),
+        state=one.get("state", ""),
+        error=one.get("error", ""),
+        statistics=read_statistics(one.get("statistics") or {}),
+        json=one,
+    )
+
+
+_READERS: Mapping[str, Callable[[Json], Event]] = {
+    "open": _opened,
+    "heartbeat": _heartbeat,
+    "dropped": _dropped,
+    "end": _end,
+}
+_SPAN_KEYS = frozenset(
+    {
+        *("start_ns", "duration_ns", "name", "time", "node", "namespace", "pod", "container"),
+        *("container_id", "pid", "tid", "command", "arguments", "result", "error", "incomplete"),
+        "events",
+    }
+)

@@ -1,0 +1,1 @@
+"""The client role: what a person types."""

@@ -1,0 +1,132 @@
+"""What commands print: tables for people, documents for programs, problems on stderr."""
+
+import json
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TextIO
+
+import yaml
+from attrs import define
+
+from ...domain.model.quoting import printable
+from .table import Table, styled, table_lines
+
+USUAL_WIDTH = 80
+
+
+class OutputForm(StrEnum):
+    """What results look like."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@define(kw_only=True)
+class Output:
+    """Standard output and standard error, for as long as the program runs.
+
+    `colour` is whether standard output may have colours. Texts may come from containers, so
+    control characters in them are made visible.
+    """
+
+    form: OutputForm
+    stream: TextIO
+    errors: TextIO
+    colour: bool = False
+
+    @property
+    def for_people(self) -> bool:
+        """Tell whether results are tables and not documents."""
+        return self.form in (OutputForm.TABLE, OutputForm.WIDE)
+
+    @property
+    def wide(self) -> bool:
+        """Tell whether tables have all their columns."""
+        return self.form is OutputForm.WIDE
+
+    @property
+    def width(self) -> int | None:
+        """Return how many cells a line of the terminal has; None where there is no terminal."""
+        return terminal_width(self.stream)
+
+    def show(self, *, document: object, table: Table) -> None:
+        """Print one result in the form that was asked for."""
+        if self.for_people:
+            self.table(table)
+        else:
+            self.document(document)
+
+    def table(self, table: Table) -> None:
+        """Print a table; one without rows is a sentence on stderr, so that a pipe gets nothing."""
+        if not table.rows:
+            self.note(table.empty)
+            return
+        self.lines(table_lines(table, width=self.width, wide=self.wide, colour=self.colour))
+
+    def text(self, lines: list[str]) -> None:
+        """Print lines of text for people."""
+        self.lines([printable(line) for line in lines])
+
+    def document(self, value: object) -> None:
+        """Print one JSON or YAML document, whatever its size."""
+        if self.form is OutputForm.YAML:
+            self.lines([yaml_text(value)])
+        else:
+            self.lines([json.dumps(value, indent=2)])
+
+    def item(self, value: object) -> None:
+        """Print one of many documents: a line of JSON, or a document of a YAML stream."""
+        if self.form is OutputForm.YAML:
+            self.lines([f"---\n{yaml_text(value)}"])
+        else:
+            self.lines([json.dumps(value, separators=(",", ":"))])
+
+    def lines(self, lines: list[str]) -> None:
+        """Print lines, at once."""
+        self.stream.write("".join(f"{line}\n" for line in lines))
+        self.stream.flush()
+
+    def note(self, sentence: str) -> None:
+        """Tell a person something that is no result."""
+        self._say(printable(sentence))
+
+    def problem(self, sentence: str) -> None:
+        """Say what went wrong."""
+        colour = self.colour and self.errors.isatty()
+        self._say(f"{styled('container-tracer:', 'bad', colour=colour)} {printable(sentence)}")
+
+    def _say(self, line: str) -> None:
+        self.errors.write(f"{line}\n")
+        self.errors.flush()
+
+
+def make_output(
+    form: OutputForm,
+    *,
+    stream: TextIO,
+    errors: TextIO,
+    environ: Mapping[str, str],
+    colour: bool = True,
+) -> Output:
+    """Decide about colours: only on a terminal that can, and only where nobody minds."""
+    wanted = colour and not environ.get("NO_COLOR") and environ.get("TERM", "") != "dumb"
+    return Output(form=form, stream=stream, errors=errors, colour=wanted and stream.isatty())
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Return how many cells a line of a terminal has; None where it is none."""
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
+    except OSError:
+        return USUAL_WIDTH
+
+
+def yaml_text(value: object) -> str:
+    """Write a value of JSON as YAML, its keys in their order."""
+    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=False, width=10**6)
+    return text.rstrip("\n")
