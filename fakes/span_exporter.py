@@ -24,6 +24,8 @@ class FakeSpanSink:
         """Keep the batch, once the gate is open, or fail as told."""
         await self.exporter.gate.wait()
         self.exporter.check()
+        if self.exporter.failures:
+            raise self.exporter.failures.pop(0)
         if self.closed:
             raise ExportFailed(f"The way out of session {self.context.session_id} is closed.")
         self.batches.append(batch)
@@ -37,12 +39,15 @@ class FakeSpanSink:
 class FakeSpanExporter:
     """Keeps every sink it opened in `sinks`.
 
-    With a `failure`, opening and writing fail with that text. While `gate` is cleared, writes
-    wait: `exporter.gate.clear()` makes it slow, `.set()` quick again.
+    With a `failure`, opening and writing fail with that text; with `failures`, each write takes
+    and raises the first of them. While `gate` is cleared, writes wait: `exporter.gate.clear()`
+    makes it slow, `.set()` quick again.
     """
 
     name: str = "fake"
     failure: str = ""
+    failures: list[ExportFailed] = field(factory=list)
+    gather_seconds: float = 0.1
     sinks: list[FakeSpanSink] = field(factory=list)
     gate: asyncio.Event = field(factory=asyncio.Event)
 

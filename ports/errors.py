@@ -35,8 +35,12 @@ class ExportDelayed(ExportFailed):
 
 
 class ExportRejected(ExportFailed):
-    """A destination took a batch but for its last `spans` spans, which it will never take."""
+    """A destination took a batch but for `spans` spans, which it will never take.
 
-    def __init__(self, message: str, *, spans: int) -> None:
+    `events` is how many kernel events these were made of; None means that they are the last ones
+    of the batch.
+    """
+
+    def __init__(self, message: str, *, spans: int = 0, events: int | None = None) -> None:
         super().__init__(message)
-        self.spans = spans
+        self.spans, self.events = spans, events

@@ -51,7 +51,9 @@ class SpanSink(Protocol):
     async def close(self, *, ended_ns: int | None = None) -> None:
         """Finish what was written; again is harmless. Raises `ExportFailed`.
 
-        `ended_ns` is when the session ended (wall clock), None if it never began.
+        `ended_ns` is when the session ended (wall clock). None if it never began, or if there is
+        no time left: then nothing is sent, and whatever is open is let go at once. After
+        `ExportDelayed` the sink is still open.
         """
 
 
@@ -60,6 +62,12 @@ class SpanExporter(Protocol):
 
     name: str
     """As in `--trace-exporter`."""
+
+    gather_seconds: float
+    """How long spans may wait for more of them, because a write has a cost of its own.
+
+    All exporters of a session that wait equally long are given the same batches.
+    """
 
     async def open(self, context: TraceContext) -> SpanSink:
         """Prepare to take the spans of a session; raise `ExportFailed`."""

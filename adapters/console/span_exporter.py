@@ -43,6 +43,7 @@ class ConsoleSpanExporter:
     stream: TextIO
     node: str = ""
     name: str = field(default="console", init=False)
+    gather_seconds: float = field(default=0.1, init=False)
     _spans: SpanStream = field(init=False)
 
     def __attrs_post_init__(self) -> None:

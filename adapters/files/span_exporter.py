@@ -92,6 +92,7 @@ class FileSpanExporter:
     format: FileFormat = field(kw_only=True)
     node: str = field(default="", kw_only=True)
     name: str = field(default="file", kw_only=True)
+    gather_seconds: float = field(default=0.1, init=False)
 
     async def open(self, context: TraceContext) -> FileSink:
         """Make the file; raise `ExportFailed`."""

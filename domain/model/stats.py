@@ -83,13 +83,44 @@ class SourceStats:
 
 @define
 class ExporterStats:
-    """The balance of one exporter of one session."""
+    """The balance of one exporter of one session.
+
+    `delay` says why spans wait for their destination to come back, `failure` why some were
+    dropped; each is the empty string otherwise.
+    """
 
     delivered: int = 0
     dropped: int = 0
     pending: int = 0
     delivered_spans: int = 0
     dropped_spans: int = 0
+    pending_spans: int = 0
+    delay: str = ""
+    failure: str = ""
+
+    @property
+    def error(self) -> str:
+        """Say what is wrong now, or was, or return the empty string."""
+        if self.delay:
+            return f"{self.delay}; retrying, {self.pending_spans} spans wait"
+        return self.failure
+
+    def expect(self, *, spans: int, events: int) -> None:
+        """Count what is on its way."""
+        self.pending += events
+        self.pending_spans += spans
+
+    def deliver(self, *, spans: int, events: int) -> None:
+        """Count what has arrived; it was expected."""
+        self.expect(spans=-spans, events=-events)
+        self.delivered += events
+        self.delivered_spans += spans
+
+    def drop(self, *, spans: int, events: int) -> None:
+        """Count what will never arrive; it was expected."""
+        self.expect(spans=-spans, events=-events)
+        self.dropped += events
+        self.dropped_spans += spans
 
 
 @define

@@ -4,23 +4,29 @@ import asyncio
 from collections.abc import Mapping
 from typing import Self
 
-from attrs import field, frozen
+from attrs import define, field
 
 from ...ports.clock import Clock
 from ...ports.span_exporter import SpanExporter, TraceContext
 from ..model.spans import SpanBatch
 from ..model.stats import ExporterStats
 from .delivery import Delivery
+from .gathering import Gatherer
 
 FLUSH_SECONDS = 3.0
 """How long a session that stops waits for its exporters."""
 
 
-@frozen(eq=False)
+@define(kw_only=True, eq=False)
 class Deliveries:
-    """One delivery for each of a session's exporters; lives as long as a run of the session."""
+    """One delivery for each of a session's exporters; lives as long as a run of the session.
 
+    Those whose exporters let spans gather for the same time are offered the same units.
+    """
+
+    clock: Clock
     members: list[Delivery] = field(factory=list)
+    _gatherers: dict[float, Gatherer] = field(factory=dict)
 
     @classmethod
     async def open(
@@ -35,13 +41,14 @@ class Deliveries:
 
         Raises `ExportFailed`, and then leaves none open.
         """
-        deliveries = cls()
+        deliveries = cls(clock=clock)
         try:
             for name, exporter in exporters.items():
                 sink = await exporter.open(context)
                 counts = statistics.setdefault(name, ExporterStats())
                 one = Delivery(name=name, sink=sink, clock=clock, statistics=counts)
                 deliveries.members.append(one)
+                deliveries._gatherer(exporter.gather_seconds).deliveries.append(one)
                 one.start()
         except BaseException:
             await deliveries.close()
@@ -61,8 +68,21 @@ class Deliveries:
     def offer(self, batch: SpanBatch) -> None:
         """Give spans to each."""
         for one in self.members:
-            one.offer(batch)
+            one.statistics.expect(spans=len(batch), events=batch.events)
+        for gatherer in self._gatherers.values():
+            gatherer.offer(batch)
 
-    async def close(self) -> None:
-        """Deliver what waits, for a while, and close every sink."""
-        await asyncio.gather(*(one.close(FLUSH_SECONDS) for one in self.members))
+    async def close(self, *, ended_ns: int | None = None) -> None:
+        """Deliver what waits, for a while, and close every sink.
+
+        `ended_ns` is when the run ended (wall clock), None if it never began.
+        """
+        for gatherer in self._gatherers.values():
+            gatherer.close()
+        closing = (one.close(FLUSH_SECONDS, ended_ns=ended_ns) for one in self.members)
+        await asyncio.gather(*closing)
+
+    def _gatherer(self, seconds: float) -> Gatherer:
+        if seconds not in self._gatherers:
+            self._gatherers[seconds] = Gatherer(seconds=seconds, clock=self.clock)
+        return self._gatherers[seconds]

@@ -84,7 +84,7 @@ class SessionRuns:
             if unfinished is not None and len(unfinished):
                 run.deliveries.offer(unfinished)
         finally:
-            await run.deliveries.close()
+            await run.deliveries.close(ended_ns=self.clock.wall_ns())
         return run.subscription.failure
 
     async def _prepare(self, session: TraceSession) -> SessionRun:

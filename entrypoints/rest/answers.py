@@ -107,7 +107,7 @@ def session_answer(session: TraceSession, statistics: SessionStats, *, node: str
         "TraceParams": _words(request.arguments),
         "Running": session.running,
         "Output": list(session.outputs) or None,
-        "Error": [session.error] if session.error else None,
+        "Error": _errors(session, statistics) or None,
         "State": session.state.value,
         "Reason": session.reason,
         "Created": rfc3339(session.created_ns),
@@ -116,6 +116,12 @@ def session_answer(session: TraceSession, statistics: SessionStats, *, node: str
         "Group": "",
         "Statistics": statistics_answer(statistics),
     }
+
+
+def _errors(session: TraceSession, statistics: SessionStats) -> list[str]:
+    """List what went wrong; while it runs, also what is wrong with its exporters now."""
+    exporters = statistics.exporters.values() if session.running else ()
+    return [error for error in (session.error, *(one.error for one in exporters)) if error]
 
 
 def _words(arguments: str) -> list[str]:
@@ -172,6 +178,8 @@ def _exporter(stats: ExporterStats, waiting: int) -> Json:
         "Pending": stats.pending + waiting,
         "DeliveredSpans": stats.delivered_spans,
         "DroppedSpans": stats.dropped_spans,
+        "PendingSpans": stats.pending_spans,
+        "Error": stats.error,
     }
 
 

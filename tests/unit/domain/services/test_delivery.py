@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.stats import ExporterStats
 from container_tracer.domain.services import delivery as module
-from container_tracer.domain.services.deliveries import Deliveries
+from container_tracer.domain.services.backoff import Backoff
 from container_tracer.domain.services.delivery import Delivery
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.span_exporter import FakeSpanExporter, FakeSpanSink
 from container_tracer.fakes.spans import many_spans
-from container_tracer.ports.errors import ExportFailed
+from container_tracer.ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from container_tracer.ports.span_exporter import TraceContext
 
 CONTEXT = TraceContext(session_id="1")
@@ -38,78 +38,38 @@ class Way:
     clock: FakeClock = field(factory=FakeClock)
     statistics: ExporterStats = field(factory=ExporterStats)
     offered: int = 0
+    spans: int = 0
     delivery: Delivery = field(init=False)
     sink: FakeSpanSink = field(init=False)
 
     async def open(self) -> "Way":
         self.sink = await self.exporter.open(CONTEXT)
         self.delivery = Delivery(
-            name="fake", sink=self.sink, clock=self.clock, statistics=self.statistics
+            name="fake",
+            sink=self.sink,
+            clock=self.clock,
+            statistics=self.statistics,
+            backoff=Backoff(draw=lambda: 1.0),
         )
         self.delivery.start()
         return self
 
     def offer(self, batch: SpanBatch) -> None:
+        self.statistics.expect(spans=len(batch), events=batch.events)
         self.delivery.offer(batch)
         self.offered += batch.events
+        self.spans += len(batch)
 
     def check(self) -> None:
         counts = self.statistics
         assert counts.delivered + counts.dropped + counts.pending == self.offered
         assert counts.delivered == sum(batch.events for batch in self.exporter.batches)
         assert counts.delivered_spans == sum(map(len, self.exporter.batches))
+        assert counts.delivered_spans + counts.dropped_spans + counts.pending_spans == self.spans
 
     async def settle(self) -> None:
         for _ in range(20):
             await asyncio.sleep(0)
-
-
-async def test_what_is_offered_is_delivered_together() -> None:
-    way = await Way().open()
-    for _ in range(3):
-        way.offer(ONE)
-    way.check()
-    assert way.statistics.pending == way.offered
-    await way.settle()
-    assert [len(batch) for batch in way.exporter.batches] == [30]
-    way.check()
-    await way.delivery.close(1)
-    assert way.sink.closed
-    assert way.statistics.delivered == way.offered
-
-
-async def test_batches_with_other_tables_are_written_apart() -> None:
-    way = await Way().open()
-    for batch in (ONE, many_spans(3), ONE):
-        way.offer(batch)
-    await way.delivery.close(1)
-    assert [len(batch) for batch in way.exporter.batches] == [10, 3, 10]
-    way.check()
-
-
-async def test_many_at_once_are_written_in_parts_and_without_waiting(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "WRITE_BYTES", ONE.nbytes * 2)
-    way = await Way().open()
-    before = way.clock.trace
-    for _ in range(5):
-        way.offer(ONE)
-    await way.settle()
-    assert [len(batch) for batch in way.exporter.batches] == [20, 20, 10]
-    assert way.clock.trace - before == round(module.GATHER_SECONDS * 1e9)  # for the last one
-    await way.delivery.close(1)
-
-
-async def test_one_large_batch_is_written_in_parts_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "WRITE_BYTES", ONE.nbytes)
-    way = await Way().open()
-    way.offer(many_spans(35))
-    way.check()
-    await way.delivery.close(1)
-    assert [len(batch) for batch in way.exporter.batches] == [10, 10, 10, 5]
-    assert way.statistics.delivered == way.offered
-    way.check()
 
 
 async def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(
@@ -118,7 +78,9 @@ async def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(
     monkeypatch.setattr(module, "QUEUE_BYTES", ONE.nbytes * 3)
     way = await Way().open()
     way.exporter.gate.clear()
-    for _ in range(7):
+    way.offer(ONE)
+    await way.settle()  # it is being written, and still counts
+    for _ in range(6):
         way.offer(ONE)
     assert (way.statistics.dropped, way.statistics.dropped_spans) == (4 * ONE.events, 40)
     way.check()
@@ -128,6 +90,187 @@ async def test_what_does_not_fit_into_the_queue_is_dropped_and_counted(
     await way.delivery.close(1)
     assert way.statistics.delivered == 4 * ONE.events
     way.check()
+
+
+@define
+class RealClock(FakeClock):
+    """A clock whose sleeps never end by themselves; it notes how long they should be."""
+
+    sleeps: list[float] = field(factory=list)
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        await asyncio.Event().wait()
+
+
+async def test_a_destination_that_is_away_is_asked_again_and_nothing_is_lost() -> None:
+    way = await Way().open()
+    way.exporter.failures += [ExportDelayed("The collector is away.")] * 3
+    before = way.clock.trace
+    for _ in range(3):
+        way.offer(ONE)
+    await way.settle()
+    assert way.statistics.delivered == way.offered
+    assert way.clock.trace - before == round((0.5 + 1 + 2) * 1e9)
+    assert way.delivery.error == ""
+    way.check()
+    await way.delivery.close(1)
+    way.check()
+
+
+async def test_while_a_destination_is_away_the_error_says_how_many_wait() -> None:
+    clock = RealClock()
+    way = await Way(clock=clock).open()
+    way.exporter.failures.append(ExportDelayed("The collector is away."))
+    way.offer(ONE)
+    way.offer(many_spans(5))
+    await way.settle()
+    assert way.delivery.error == "The collector is away.; retrying, 15 spans wait"
+    assert way.statistics.pending == way.offered
+    way.check()
+    await way.delivery.close(1)
+    assert way.statistics.delivered == way.offered  # tried again at once, for the last time
+    assert way.delivery.error == ""
+    way.check()
+
+
+async def test_it_waits_exactly_as_long_as_it_was_asked_to_but_not_for_ever() -> None:
+    clock = FakeClock()
+    way = await Way(clock=clock).open()
+    way.exporter.failures += [
+        ExportDelayed("Busy.", retry_after_seconds=7),
+        ExportDelayed("Busy.", retry_after_seconds=1e9),
+    ]
+    before = clock.trace
+    way.offer(ONE)
+    await way.settle()
+    assert clock.trace - before == round((7 + module.MAX_ASKED_SECONDS) * 1e9)
+    assert way.statistics.delivered == way.offered
+    await way.delivery.close(1)
+
+
+async def test_one_that_asked_for_more_time_than_there_is_is_not_asked_again_at_the_end() -> None:
+    way = await Way(clock=RealClock()).open()
+    way.exporter.failures.append(ExportDelayed("Busy.", retry_after_seconds=60))
+    way.offer(ONE)
+    way.offer(ONE)
+    await way.settle()
+    began = time.monotonic()
+    await way.delivery.close(30)
+    assert time.monotonic() - began < 10
+    assert way.statistics.dropped == way.offered
+    assert way.delivery.error == "Busy.; what waited when the session stopped was dropped"
+    assert way.sink.closed
+    way.check()
+
+
+async def test_one_that_asks_for_time_while_the_session_stops_is_waited_for_if_there_is_time() -> (
+    None
+):
+    way = await Way().open()
+    way.exporter.failures += [
+        ExportDelayed("Busy.", retry_after_seconds=1),
+        ExportDelayed("Busy.", retry_after_seconds=100),
+    ]
+    way.offer(ONE)
+    await way.delivery.close(10)
+    assert way.exporter.failures == []
+    assert way.statistics.dropped == way.offered
+    way.check()
+
+
+async def test_a_destination_that_stays_away_costs_bounded_memory_and_no_more_than_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "QUEUE_BYTES", ONE.nbytes * 3)
+    way = await Way(clock=RealClock()).open()
+    away = ExportDelayed("Away.")
+    way.exporter.failures += [away] * 1000
+    for _ in range(10):
+        way.offer(ONE)
+        await way.settle()
+        assert way.delivery._held_bytes <= ONE.nbytes * 3
+        way.check()
+    assert (way.statistics.pending, way.statistics.dropped) == (3 * ONE.events, 7 * ONE.events)
+    await way.delivery.close(0.3)
+    assert way.statistics.dropped == way.offered
+    assert way.delivery.error == "Away.; what waited when the session stopped was dropped"
+    assert way.delivery._held_bytes == 0
+    way.check()
+
+
+async def test_what_was_dropped_while_a_destination_was_away_is_said_when_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "QUEUE_BYTES", ONE.nbytes)
+    way = await Way(clock=RealClock()).open()
+    way.exporter.failures.append(ExportDelayed("Away."))
+    way.offer(ONE)
+    await way.settle()
+    way.offer(ONE)
+    await way.delivery.close(5)
+    assert way.delivery.error == "Away.; what did not fit into the queue meanwhile was dropped"
+    assert (way.statistics.delivered, way.statistics.dropped) == (ONE.events, ONE.events)
+    way.check()
+
+
+async def test_what_a_destination_rejects_is_dropped_and_the_rest_delivered() -> None:
+    way = await Way().open()
+    way.exporter.failures.append(ExportRejected("Three are bad.", spans=3))
+    way.offer(ONE)
+    await way.delivery.close(1)
+    assert (way.statistics.delivered_spans, way.statistics.dropped_spans) == (7, 3)
+    assert way.statistics.dropped == ONE.take(slice(7, None)).events
+    assert way.statistics.delivered == ONE.take(slice(7)).events
+    assert way.delivery.error == "Three are bad."
+
+
+async def test_an_exporter_may_say_which_events_were_rejected_and_cannot_say_too_much() -> None:
+    way = await Way().open()
+    way.exporter.failures += [
+        ExportRejected("Some are bad.", spans=3, events=1),
+        ExportRejected("All are bad, and more.", spans=11, events=10_000),
+    ]
+    way.offer(ONE)
+    way.offer(ONE)
+    await way.delivery.close(1)
+    assert (way.statistics.delivered_spans, way.statistics.dropped_spans) == (7, 13)
+    assert way.statistics.dropped == ONE.events + 1
+    assert way.statistics.pending == way.statistics.pending_spans == 0
+
+
+async def test_a_sink_is_closed_again_while_its_destination_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[object] = []
+
+    async def close(_: FakeSpanSink, *, ended_ns: int | None = None) -> None:
+        closed.append(ended_ns)
+        if len(closed) < 3:
+            raise ExportDelayed("Away.")
+
+    monkeypatch.setattr(FakeSpanSink, "close", close)
+    way = await Way().open()
+    await way.delivery.close(5, ended_ns=77)
+    assert closed == [77, 77, 77]
+    assert way.delivery.error == ""
+
+
+async def test_a_sink_whose_destination_stays_away_is_let_go_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[object] = []
+
+    async def close(_: FakeSpanSink, *, ended_ns: int | None = None) -> None:
+        closed.append(ended_ns)
+        if ended_ns is not None:
+            raise ExportDelayed("Away.")
+
+    monkeypatch.setattr(FakeSpanSink, "close", close)
+    way = await Way(clock=RealClock()).open()
+    await way.delivery.close(0.2, ended_ns=77)
+    assert closed == [77, None]
+    assert way.delivery.error == "Away.; the session's own span was not delivered"
 
 
 async def test_an_exporter_that_fails_drops_and_goes_on() -> None:
@@ -192,7 +335,7 @@ async def test_a_sink_that_hangs_when_closed_or_will_not_be_cancelled_is_left_al
 ) -> None:
     released = asyncio.Event()
 
-    async def stubborn(_: FakeSpanSink) -> None:
+    async def stubborn(_: FakeSpanSink, **_more: object) -> None:
         while not released.is_set():
             try:
                 await released.wait()
@@ -208,7 +351,7 @@ async def test_a_sink_that_hangs_when_closed_or_will_not_be_cancelled_is_left_al
 
 
 async def test_a_sink_that_cannot_close_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(_: FakeSpanSink) -> None:
+    async def fail(_: FakeSpanSink, **_more: object) -> None:
         raise ExportFailed("The disk is full.")
 
     monkeypatch.setattr(FakeSpanSink, "close", fail)
@@ -223,27 +366,3 @@ async def test_what_comes_after_the_close_is_dropped() -> None:
     way.offer(ONE)
     assert way.statistics.dropped == ONE.events
     way.check()
-
-
-async def test_of_several_exporters_one_that_cannot_open_closes_the_others() -> None:
-    good, bad = FakeSpanExporter("good"), FakeSpanExporter("bad", failure="No disk.")
-    statistics: dict[str, ExporterStats] = {}
-    opening = Deliveries.open(
-        {"good": good, "bad": bad}, CONTEXT, clock=FakeClock(), statistics=statistics
-    )
-    with pytest.raises(ExportFailed, match=r"No disk\."):
-        await opening
-    assert [sink.closed for sink in good.sinks] == [True]
-    assert bad.sinks == []
-
-
-async def test_several_exporters_get_the_same_and_are_counted_apart() -> None:
-    exporters = {name: FakeSpanExporter(name) for name in ("one", "two")}
-    statistics: dict[str, ExporterStats] = {}
-    ways = await Deliveries.open(exporters, CONTEXT, clock=FakeClock(), statistics=statistics)
-    assert ways.outputs == ("one:1", "two:1")
-    exporters["two"].failure = "Down."
-    ways.offer(ONE)
-    await ways.close()
-    assert (statistics["one"].delivered, statistics["two"].dropped) == (ONE.events,) * 2
-    assert ways.errors == ("Down.",)

@@ -1,0 +1,30 @@
+"""How long to wait before something that failed is tried again."""
+
+import random
+from collections.abc import Callable
+
+from attrs import define, field
+
+START_SECONDS = 0.5
+CAP_SECONDS = 30.0
+
+
+@define
+class Backoff:
+    """Pauses that may last twice as long each time, from half a second to half a minute.
+
+    Each is drawn from all that are not longer ("full jitter"), so that many who wait for the same
+    do not come back together. `draw` gives numbers from 0 to 1.
+    """
+
+    draw: Callable[[], float] = random.random
+    _limit: float = field(default=START_SECONDS, init=False)
+
+    def seconds(self) -> float:
+        """Draw the next pause."""
+        limit, self._limit = self._limit, min(2 * self._limit, CAP_SECONDS)
+        return limit * self.draw()
+
+    def reset(self) -> None:
+        """Begin with short pauses again."""
+        self._limit = START_SECONDS
