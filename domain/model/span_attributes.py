@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from .errnos import errno_name
 from .pod import Container
-from .spans import SpanBatch, SpanOutcome
+from .spans import SpanArgument, SpanBatch, SpanKind, SpanOutcome
 from .traces import SessionTrace, Slices
 
 AttributeValue: TypeAlias = int | str
@@ -77,15 +77,38 @@ def span_attributes(batch: SpanBatch, row: int) -> Attributes:
     }
     if batch.entered[row]:
         for argument, bits in zip(kind.arguments, batch.arguments[row].tolist(), strict=False):
-            name = f"{kind.category}.argument.{argument.name}"
-            attributes[name] = _fitting(argument.render(bits))
+            attributes[argument_name(kind, argument)] = argument_value(argument, bits)
     if batch.returned[row]:
         result = int(batch.result[row])
-        error, text = errno_name(result), kind.result_text(result)
-        plain = error or text == str(result)
-        attributes[f"{kind.category}.result"] = result if plain else text
-        if error:
-            attributes["error.type"] = error
+        attributes[result_name(kind)] = result_value(kind, result)
+    return attributes | ending_attributes(outcome, span_error(batch, row))
+
+
+def argument_name(kind: SpanKind, argument: SpanArgument) -> str:
+    """Name the attribute of an argument."""
+    return f"{kind.category}.argument.{argument.name}"
+
+
+def argument_value(argument: SpanArgument, bits: int) -> AttributeValue:
+    """Show 64 raw bits as the argument says, if OTLP and Jaeger can carry that."""
+    value = argument.render(bits)
+    return value if isinstance(value, str) or value in _INT64 else str(value)
+
+
+def result_name(kind: SpanKind) -> str:
+    """Name the attribute of a result."""
+    return f"{kind.category}.result"
+
+
+def result_value(kind: SpanKind, result: int) -> AttributeValue:
+    """Show a result: errors and plain numbers as numbers, all else as its kind says."""
+    text = kind.result_text(result)
+    return result if errno_name(result) or text == str(result) else text
+
+
+def ending_attributes(outcome: SpanOutcome, error: str) -> Attributes:
+    """Say what went wrong with a call, and with its record."""
+    attributes: Attributes = {"error.type": error} if error else {}
     if outcome.incomplete:
         attributes["container_tracer.incomplete"] = outcome.explanation
     return attributes
@@ -114,7 +137,3 @@ def root_attributes(
         "container_tracer.failed": int(slices.failed[number]),
         "container_tracer.events": int(slices.events[number]),
     }
-
-
-def _fitting(value: AttributeValue) -> AttributeValue:
-    return value if isinstance(value, str) or value in _INT64 else str(value)

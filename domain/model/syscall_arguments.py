@@ -7,9 +7,10 @@ Meanings come from the argument's name and C type; numbers from include/uapi of 
 
 from collections.abc import Callable, Mapping
 
+from .value_shapes import pointer, signed_32, signed_64, unsigned_32
+
 Renderer = Callable[[int], int | str]
 
-_BITS = 64
 AT_FDCWD = -100
 
 _ACCESS = {0: "O_RDONLY", 1: "O_WRONLY", 2: "O_RDWR", 3: "O_ACCMODE"}
@@ -92,45 +93,29 @@ def argument_renderer(syscall: str, name: str, type_name: str) -> Renderer:
     """Choose how to show an argument of a call, by its name and C type."""
     plain_type = type_name.replace("const ", "").strip()
     if "*" in type_name:
-        return _pointer
+        return pointer
     special = _BY_CALL.get((syscall, name)) or _BY_NAME.get(name)
     if special:
         return special
-    return _unsigned_32 if plain_type.startswith("enum ") else _BY_TYPE.get(plain_type, int)
-
-
-def _pointer(raw: int) -> str:
-    return hex(raw) if raw else "NULL"
-
-
-def _unsigned_32(raw: int) -> int:
-    return raw & 0xFFFFFFFF
-
-
-def _signed_32(raw: int) -> int:
-    return ((raw & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
+    return unsigned_32 if plain_type.startswith("enum ") else _BY_TYPE.get(plain_type, int)
 
 
 def _mode(raw: int) -> str:
     return oct(raw & 0xFFFF)
 
 
-def _signed_64(raw: int) -> int:
-    return raw - (1 << _BITS) if raw >> (_BITS - 1) else raw
-
-
 def _directory(raw: int) -> int | str:
-    descriptor = _signed_32(raw)
+    descriptor = signed_32(raw)
     return "AT_FDCWD" if descriptor == AT_FDCWD else descriptor
 
 
 def _signal(raw: int) -> int | str:
-    number = _signed_32(raw)
+    number = signed_32(raw)
     return _SIGNALS[number] if 0 < number < len(_SIGNALS) else number
 
 
 def _open_flags(raw: int) -> str:
-    value = _unsigned_32(raw)
+    value = unsigned_32(raw)
     rest = value & ~3
     return "|".join([_ACCESS[value & 3], *([str(_flags(_OPEN_FLAGS)(rest))] if rest else [])])
 
@@ -140,7 +125,7 @@ def _flags(names: Mapping[int, str], none: str = "0") -> Renderer:
     order = sorted(names, key=lambda mask: -mask.bit_count())
 
     def render(raw: int) -> str:
-        rest, parts = _unsigned_32(raw), []
+        rest, parts = unsigned_32(raw), []
         for mask in order:
             if rest & mask == mask:
                 parts.append((mask, names[mask]))
@@ -153,33 +138,31 @@ def _flags(names: Mapping[int, str], none: str = "0") -> Renderer:
 
 def _clone_flags(raw: int) -> str:
     """Show flags and, in the lowest byte, the signal that tells of the child's end."""
-    flags, signal = _unsigned_32(raw) & ~0xFF, raw & 0xFF
+    flags, signal = unsigned_32(raw) & ~0xFF, raw & 0xFF
     shown = [str(_flags(_CLONE_FLAGS)(flags))] if flags else []
     return "|".join([*shown, *([str(_signal(signal))] if signal else [])]) or "0"
 
 
 _BY_TYPE: Mapping[str, Renderer] = {
     **dict.fromkeys(("umode_t", "mode_t"), _mode),
-    **dict.fromkeys(
-        ("int", "pid_t", "clockid_t", "timer_t", "key_t", "mqd_t", "__s32"), _signed_32
-    ),
-    **dict.fromkeys(("key_serial_t", "rwf_t"), _signed_32),
-    **dict.fromkeys(("unsigned int", "unsigned", "u32", "__u32"), _unsigned_32),
-    **dict.fromkeys(("uid_t", "gid_t", "qid_t"), _unsigned_32),
-    **dict.fromkeys(("cap_user_header_t", "cap_user_data_t"), _pointer),
-    **dict.fromkeys(("long", "off_t", "loff_t", "ssize_t"), _signed_64),
+    **dict.fromkeys(("int", "pid_t", "clockid_t", "timer_t", "key_t", "mqd_t", "__s32"), signed_32),
+    **dict.fromkeys(("key_serial_t", "rwf_t"), signed_32),
+    **dict.fromkeys(("unsigned int", "unsigned", "u32", "__u32"), unsigned_32),
+    **dict.fromkeys(("uid_t", "gid_t", "qid_t"), unsigned_32),
+    **dict.fromkeys(("cap_user_header_t", "cap_user_data_t"), pointer),
+    **dict.fromkeys(("long", "off_t", "loff_t", "ssize_t"), signed_64),
 }
 _BY_NAME: Mapping[str, Renderer] = {
     "dfd": _directory,
     "dirfd": _directory,
     "olddfd": _directory,
     "newdfd": _directory,
-    "fd": _signed_32,
-    "fildes": _signed_32,
-    "oldfd": _signed_32,
-    "newfd": _signed_32,
+    "fd": signed_32,
+    "fildes": signed_32,
+    "oldfd": signed_32,
+    "newfd": signed_32,
     "sig": _signal,
-    "addr": _pointer,
+    "addr": pointer,
     "clone_flags": _clone_flags,
 }
 _BY_CALL: Mapping[tuple[str, str], Renderer] = {
