@@ -29,6 +29,27 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@frozen
+class UnixAddress:
+    """A UNIX socket to listen on."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        """Write it as it is given."""
+        return f"unix:{self.path}"
+
+
+def address_or_socket(text: str) -> Address | UnixAddress:
+    """Read `unix:/PATH`, or what `address` reads."""
+    if not text.startswith("unix:"):
+        return address(text)
+    found = Path(text.removeprefix("unix:"))
+    if not found.is_absolute() or not text.isprintable():
+        raise ValueError(f"{text!r} is no socket; write unix:/PATH, with the whole path")
+    return UnixAddress(found)
+
+
 def address(text: str) -> Address:
     """Read `IP:port`, `[IPv6]:port` or `:port`."""
     matched = re.fullmatch(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<v4>[^:\[\]]*)):(?P<port>[^:]*)", text)

@@ -1,18 +1,38 @@
 """Reaching a tracer: the server that was named, or a private node."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ...client import TracerClient
-from .command import Invocation, UsageError
+from ...client import ClientError, TracerClient
+from .command import Invocation
+from .private_node import private_node
+
+
+class NotPermitted(ClientError):
+    """This user may not trace this machine."""
 
 
 @asynccontextmanager
-async def connect(invocation: Invocation, *, traces: bool) -> AsyncIterator[TracerClient]:
-    """Yield a client of the tracer."""
-    del traces
+async def connect(
+    invocation: Invocation, *, traces: bool = False, root: bool = True
+) -> AsyncIterator[TracerClient]:
+    """Yield a client of the server, or of a private node where none was named.
+
+    `traces` says that the kernel will be traced: where it cannot, a private node says so at
+    once. `root` says that a private node is of no use without root.
+    """
     server = invocation.server
-    if not server.url:
-        raise UsageError("Name a tracer with --server URL.")
-    async with TracerClient(server.url, token=server.token) as tracer:
+    if server.url:
+        async with TracerClient(server.url, token=server.token) as tracer:
+            yield tracer
+        return
+    if root and os.geteuid() != 0:
+        raise NotPermitted(
+            "Looking into the containers of this machine takes root: run it with sudo, or name a"
+            " tracer with --server URL."
+        )
+    async with private_node(mount_tracefs=server.mount_tracefs, verbose=server.verbose) as tracer:
+        if traces:
+            await tracer.ready()
         yield tracer

@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 async def run(invocation: Invocation) -> int:
     """List hooks, or show one in full."""
-    async with connect(invocation, traces=False) as tracer:
+    async with connect(invocation, root=False) as tracer:
         body = await tracer.ask("GET", "/v1/trace-hooks")
     hooks = read_hooks(body)
     wanted = invocation.options.hook

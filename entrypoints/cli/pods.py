@@ -22,7 +22,7 @@ COLUMNS = (
 
 async def run(invocation: Invocation) -> int:
     """List pods and containers."""
-    async with connect(invocation, traces=False) as tracer:
+    async with connect(invocation) as tracer:
         body = await tracer.ask("GET", "/v1/pods")
     invocation.output.show(document=body, table=pods_table(read_pods(body)))
     return ExitCode.FINE

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
+from ..rest.listening import listen, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
-from ..values import Address
 from .settings import NodeSettings, read_settings
 from .wiring import NodeWiring
 
@@ -43,17 +43,10 @@ def main() -> None:
         reason = (error.strerror or str(error)).lower()
         print(f"tracer-node: cannot listen on {settings.address}: {reason}", file=sys.stderr)
         sys.exit(2)
-    asyncio.run(serve(settings, listener))
-
-
-def listen(address: Address) -> socket.socket:
-    """Bind; an address without IP is all of them, IPv6 and IPv4 alike where the kernel can."""
-    if address.host:
-        family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-        return socket.create_server((address.host, address.port), family=family)
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True)
-    return socket.create_server(("", address.port))
+    try:
+        asyncio.run(serve(settings, listener))
+    finally:
+        release(settings.address)
 
 
 async def serve(settings: NodeSettings, listener: socket.socket) -> None:
@@ -69,9 +62,8 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     await asyncio.to_thread(sessions.prepare)
     with listener:
         async with serving(wiring.app(), listener, grace_seconds=GRACE_SECONDS):
-            host, port = listener.getsockname()[:2]
-            _log.info("node.serving", node=settings.node_name, address=host, port=port)
-            _warn_if_open(host)
+            _log.info("node.serving", node=settings.node_name, **_address(listener))
+            _warn_if_open(listener)
             await stopping.wait()
             _log.info("node.stopping", sessions=len(sessions.list()))
             try:
@@ -95,8 +87,16 @@ async def _leave_no_worker(workers: ThreadPoolExecutor) -> None:
     os._exit(1)
 
 
-def _warn_if_open(host: str) -> None:
-    if host not in ("127.0.0.1", "::1"):
+def _address(listener: socket.socket) -> dict[str, object]:
+    if listener.family == socket.AF_UNIX:
+        return {"address": f"unix:{listener.getsockname()}"}
+    host, port = listener.getsockname()[:2]
+    return {"address": host, "port": port}
+
+
+def _warn_if_open(listener: socket.socket) -> None:
+    local = listener.family == socket.AF_UNIX
+    if not local and listener.getsockname()[0] not in ("127.0.0.1", "::1"):
         _log.warning(
             "node.open",
             meaning="anybody who reaches this address can trace this machine as root;"

@@ -10,7 +10,7 @@ from attrs import Factory, frozen
 
 from .. import values
 from ..options import command_line, last, option, options_of, read_options
-from ..values import Address
+from ..values import Address, UnixAddress
 from .later import LATER, LATER_EXPORTERS, refuse_later
 
 PROGRAM = "tracer-node"
@@ -48,12 +48,13 @@ def _paths(texts: Sequence[str]) -> tuple[Path, ...]:
 class NodeSettings:
     """Everything the node role is told; the wiring gets it whole."""
 
-    address: Address = option(
+    address: Address | UnixAddress = option(
         "--address",
         "TRACER_API_ADDRESS",
         default=Address("", 8080),
-        parse=last(values.address),
-        meaning="IP:port to listen on, [IPv6]:port, or :port for all addresses; default :8080",
+        parse=last(values.address_or_socket),
+        meaning="IP:port to listen on, [IPv6]:port, :port for all addresses, or unix:/PATH;"
+        " default :8080",
     )
     """Where the API listens."""
 
