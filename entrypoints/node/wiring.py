@@ -14,7 +14,6 @@ from ...adapters.system.clock import SystemClock
 from ...adapters.system.threads import drain_executor
 from ...adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
 from ...domain.model.hook import TraceHook
-from ...domain.model.hooks.trace_syscalls import TraceSyscalls
 from ...domain.services.inventory import PodInventory
 from ...domain.services.sessions import SessionSettings, TraceSessions
 from ...domain.services.sources import TraceSources
@@ -26,6 +25,7 @@ from ...ports.span_exporter import SpanExporter
 from ..rest.app import build_app
 from ..rest.context import App, Context
 from ..rest.metrics import Metrics
+from .hooks import built_in_hooks
 from .routes import node_blueprints
 from .settings import NodeSettings
 
@@ -75,10 +75,6 @@ def _source_settings(settings: NodeSettings) -> SourceSettings:
     return SourceSettings(buffer_kib=settings.buffer_kib)
 
 
-def _hooks() -> tuple[TraceHook, ...]:
-    return (TraceSyscalls(),)
-
-
 class NodeWiring(containers.DeclarativeContainer):
     """Builds, and only builds: nothing here opens, reads or waits. Tests override providers."""
 
@@ -92,7 +88,7 @@ class NodeWiring(containers.DeclarativeContainer):
     exporters: providers.Provider[dict[str, SpanExporter]] = providers.Singleton(
         _exporters, settings
     )
-    hooks: providers.Provider[tuple[TraceHook, ...]] = providers.Singleton(_hooks)
+    hooks: providers.Provider[tuple[TraceHook, ...]] = providers.Singleton(built_in_hooks)
 
     inventory: providers.Provider[PodInventory] = providers.Singleton(
         PodInventory, discovery=discovery

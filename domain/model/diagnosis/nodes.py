@@ -1,0 +1,14 @@
+"""Which processes are a tracer-node."""
+
+from collections.abc import Iterable, Mapping
+
+_PROGRAM, _MODULE = "tracer-node", "container_tracer.entrypoints.node"
+
+
+def node_pids(commands: Mapping[int, Iterable[str]]) -> tuple[int, ...]:
+    """Pick the pids whose command lines run the node, as a script or as a module."""
+    return tuple(sorted(pid for pid, words in commands.items() if any(map(_is_node, words))))
+
+
+def _is_node(word: str) -> bool:
+    return word.rpartition("/")[2] == _PROGRAM or word == _MODULE
