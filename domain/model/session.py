@@ -9,6 +9,7 @@ from .errors import RequestError
 from .hook import TracePlan
 from .pod import Container, ContainerSelector
 from .stats import SessionStats
+from .summary import Summary
 
 
 class UnknownSession(RequestError):
@@ -75,7 +76,7 @@ class TraceSession:
     """One session of this node; it lives in the repository until it is deleted.
 
     Times are wall-clock nanoseconds, 0 for not yet. `reason` says why it ended, `error` what
-    went wrong, `outputs` where its traces are, `statistics` are of its latest run.
+    went wrong, `outputs` where its traces are, `statistics` and `summary` are of its latest run.
     """
 
     session_id: str
@@ -91,6 +92,7 @@ class TraceSession:
     ended_ns: int = 0
     outputs: tuple[str, ...] = ()
     statistics: SessionStats = field(factory=SessionStats)
+    summary: Summary = field(factory=Summary)
 
     def move(self, target: SessionState) -> None:
         """Go to another state, if the table allows it."""

@@ -14,6 +14,7 @@ from .event_batch import EventTable
 from .pod import Container
 from .spans import Bools, Int32, SpanBatch, SpanFilter, SpanKind, SpanOutcome
 from .stats import SessionStats
+from .summary import Summary
 from .syscalls import CallRole, SyscallTable
 from .tasks import Attribution
 
@@ -49,6 +50,7 @@ class SessionShare:
     max_spans: int = 0
     full: bool = False
     statistics: SessionStats = field(factory=SessionStats)
+    summary: Summary = field(factory=Summary)
     _passed: int = 0
 
     def take(
@@ -131,6 +133,7 @@ class SessionShare:
         self.statistics.spans += len(batch)
         incomplete = np.count_nonzero(batch.outcome >= SpanOutcome.BEGAN_BEFORE)
         self.statistics.incomplete_spans += int(incomplete)
+        self.summary.add(batch)
 
     def _count(self, table: EventTable, own: Bools, syscalls: SyscallTable) -> None:
         """Count the events; those that cannot be part of a call are no span's."""

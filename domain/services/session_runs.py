@@ -93,7 +93,7 @@ class SessionRuns:
             spans=session.plan.spans,
             max_spans=session.request.max_events,
         )
-        session.statistics = share.statistics
+        session.statistics, session.summary = share.statistics, share.summary
         deliveries = await Deliveries.open(
             {name: self.exporters[name] for name in session.exporters},
             self._context(session),

@@ -24,6 +24,7 @@ from ..model.session import (
     UnknownSession,
 )
 from ..model.stats import SessionStats, SourceStats
+from ..model.summary import RunSummary
 from .background import Background
 from .inventory import PodInventory
 from .session_runs import SessionRun, SessionRuns
@@ -177,6 +178,19 @@ class TraceSessions:
             if fresh is not None:
                 return fresh
         return session.statistics
+
+    async def summary(self, session: TraceSession) -> RunSummary:
+        """Return what the spans of a session's latest run come to, as it is now."""
+        # Also while it stops, for until its source has let it go it may still get spans.
+        fresh = await self.trace_sources.summary(session.session_id)
+        statistics, summary = fresh or (session.statistics, session.summary)
+        now_ns = self.clock.wall_ns() if session.started_ns else 0
+        return RunSummary(
+            started_ns=session.started_ns,
+            until_ns=session.ended_ns or now_ns,
+            statistics=statistics,
+            summary=summary,
+        )
 
     async def sources(self) -> Mapping[str, SourceStats]:
         """Return the balance of every source, by name."""

@@ -1,7 +1,7 @@
 """Who shares which source: sessions join and leave, sources open and close."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Executor
 from copy import deepcopy
 from typing import TypeVar
@@ -19,6 +19,7 @@ from ..model.pod import Container
 from ..model.share import FOREVER
 from ..model.spans import SpanBatch
 from ..model.stats import SessionStats, SourceStats
+from ..model.summary import Summary
 from ..model.tasks import TASK_EVENTS
 from .background import Background
 from .following import TaskFollower
@@ -74,16 +75,36 @@ class TraceSources:
 
     async def statistics(self, session_id: str) -> SessionStats | None:
         """Return the balance of a session that has joined, its source's since then included."""
+        return await self._look(session_id, self._balance_of)
+
+    async def summary(self, session_id: str) -> tuple[SessionStats, Summary] | None:
+        """Return the balance of a session that has joined, and what its spans come to by now."""
+        return await self._look(session_id, self._balance_and_summary)
+
+    async def _look(
+        self,
+        session_id: str,
+        at: Callable[[SharedSource, Subscription], Coroutine[None, None, _T]],
+    ) -> _T | None:
+        """Look at a session that has joined while nobody changes what there is to see."""
         for source in list(self._sources):
             if session_id not in source.subscriptions:
                 continue
             async with source.runner.lock:
                 if subscription := source.subscriptions.get(session_id):
-                    counts = subscription.share.statistics
-                    now = await self._balance(source)
-                    counts.source = now.since(subscription.joined)
-                    return deepcopy(counts)
+                    return await at(source, subscription)
         return None
+
+    async def _balance_of(self, source: SharedSource, subscription: Subscription) -> SessionStats:
+        counts = subscription.share.statistics
+        counts.source = (await self._balance(source)).since(subscription.joined)
+        return deepcopy(counts)
+
+    async def _balance_and_summary(
+        self, source: SharedSource, subscription: Subscription
+    ) -> tuple[SessionStats, Summary]:
+        summary = await self._in_worker(subscription.share.summary.copy)
+        return await self._balance_of(source, subscription), summary
 
     async def all_statistics(self) -> Mapping[str, SourceStats]:
         """Return the balance of every source that is open, by name."""

@@ -11,9 +11,10 @@ from sanic.response import HTTPResponse
 from ...domain.model.session import TraceSession
 from ...ports.errors import TracingUnavailable
 from ..rest.answers import Json, hooks_answer, json_answer, pods_answer, session_answer
-from ..rest.context import Req
+from ..rest.context import Req, Sessions
 from ..rest.metrics import CONTENT_TYPE
-from ..rest.schema import parse_run, parse_session_id, parse_session_request
+from ..rest.schema import parse_run, parse_session_id, parse_session_request, parse_switch
+from ..rest.summaries import summary_answer
 
 ALL = "all"
 
@@ -40,6 +41,7 @@ def node_blueprints() -> Sequence[Blueprint]:
         PUT=change_session,
         DELETE=delete_sessions,
     )
+    _add(api, "/trace-session/<session_id:str>/summary", GET=get_summaries)
     server = Blueprint("server")
     _add(server, "/healthz", GET=healthz)
     _add(server, "/readyz", GET=readyz)
@@ -81,10 +83,22 @@ async def create_session(request: Req) -> HTTPResponse:
 
 async def get_sessions(request: Req, session_id: str) -> HTTPResponse:
     """Describe a session, or all of them."""
-    sessions = request.app.ctx.sessions
-    if session_id == ALL:
-        return json_answer(await _describe(request, sessions.list()))
-    return json_answer(await _describe(request, [sessions.get(parse_session_id(session_id))]))
+    return json_answer(await _describe(request, _chosen(request.app.ctx.sessions, session_id)))
+
+
+async def get_summaries(request: Req, session_id: str) -> HTTPResponse:
+    """Tell what the spans of a session come to, or those of all of them."""
+    service = request.app.ctx.sessions
+    buckets = parse_switch(
+        "buckets", request.get_args(keep_blank_values=True).getlist("buckets", [])
+    )
+    answer = {
+        one.session_id: await asyncio.to_thread(
+            summary_answer, one, await service.summary(one), node=service.node, buckets=buckets
+        )
+        for one in _chosen(service, session_id)
+    }
+    return await asyncio.to_thread(json_answer, answer)
 
 
 async def change_session(request: Req, session_id: str) -> HTTPResponse:
@@ -141,6 +155,12 @@ async def _describe(request: Req, sessions: Sequence[TraceSession]) -> Json:
         one.session_id: session_answer(one, await service.statistics(one), node=service.node)
         for one in sessions
     }
+
+
+def _chosen(sessions: Sessions, session_id: str) -> Sequence[TraceSession]:
+    if session_id == ALL:
+        return sessions.list()
+    return [sessions.get(parse_session_id(session_id))]
 
 
 async def _to_its_end(change: Coroutine[Any, Any, T]) -> T:

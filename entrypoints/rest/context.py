@@ -15,6 +15,7 @@ from ...domain.model.hook import HookCatalogue
 from ...domain.model.pod import Pod
 from ...domain.model.session import SessionRequest, TraceSession
 from ...domain.model.stats import SessionStats, SourceStats
+from ...domain.model.summary import RunSummary
 from .metrics import Metrics
 
 DISCARD_LIMIT_BYTES = 16 * 2**20
@@ -63,6 +64,9 @@ class Sessions(Protocol):
 
     async def statistics(self, session: TraceSession) -> SessionStats:
         """Return the numbers as they are now."""
+
+    async def summary(self, session: TraceSession) -> RunSummary:
+        """Return what its spans come to, as it is now."""
 
     async def sources(self) -> Mapping[str, SourceStats]:
         """Return the balance of every live source, by name."""

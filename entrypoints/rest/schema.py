@@ -6,7 +6,7 @@ Names of keys are matched without regard to case, because existing clients rely 
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from reprlib import Repr
 from typing import Any, NoReturn
 
@@ -15,7 +15,7 @@ from attrs import frozen
 from ...domain.model.durations import parse_duration_ns
 from ...domain.model.errors import RequestError
 from ...domain.model.pod import ContainerSelector
-from ...domain.model.session import SessionRequest, UnknownSession
+from ...domain.model.session import InvalidRequest, SessionRequest, UnknownSession
 
 MAX_NAME_CHARACTERS = 512
 """Patterns for pods and containers; twice what Kubernetes lets `namespace/pod` be."""
@@ -82,6 +82,15 @@ def parse_session_id(text: str) -> str:
             f" at most {MAX_SESSION_ID}, or 'all' with GET and DELETE."
         )
     return str(int(text))
+
+
+def parse_switch(name: str, given: Sequence[str]) -> bool:
+    """Read the values of a query's parameter that is `true` or `false`, and false if not given."""
+    if not given:
+        return False
+    if len(given) > 1 or given[0] not in ("true", "false"):
+        raise InvalidRequest(f"Query parameter {name!r} must be true or false, once.")
+    return given[0] == "true"
 
 
 def _read(body: bytes, keys: Mapping[str, _Key]) -> dict[str, Any]:

@@ -30,11 +30,13 @@ from container_tracer.domain.model.stats import (
     SessionStats,
     SourceStats,
 )
+from container_tracer.domain.model.summary import RunSummary, Summary
 from container_tracer.entrypoints.node.routes import node_blueprints
 from container_tracer.entrypoints.rest.app import build_app
 from container_tracer.entrypoints.rest.context import App, Context
 from container_tracer.entrypoints.rest.metrics import Metrics
 from container_tracer.entrypoints.rest.serving import serving
+from container_tracer.fakes.spans import awkward_batch
 
 WEB = Container(
     name="web",
@@ -160,6 +162,16 @@ class StandInSessions:
             exporters={"console": ExporterStats(delivered=198, delivered_spans=99)},
             attributed_by_cpu={0: 1200},
             source=SOURCE,
+        )
+
+    async def summary(self, session: TraceSession) -> RunSummary:
+        summary = Summary()
+        summary.add(awkward_batch())
+        return RunSummary(
+            started_ns=session.started_ns,
+            until_ns=session.ended_ns,
+            statistics=await self.statistics(session),
+            summary=summary,
         )
 
     async def sources(self) -> Mapping[str, SourceStats]:

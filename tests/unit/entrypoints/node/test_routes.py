@@ -292,3 +292,41 @@ async def test_a_method_a_path_does_not_have_is_405_and_says_which_it_has(
 async def test_a_path_that_is_not_there_is_404(node: Any, path: str) -> None:
     answer = await node.ask("GET", path)
     assert (answer.status, answer.media_type) == (404, "application/problem+json")
+
+
+async def test_a_summary_has_a_row_for_each_container_and_name(node: Any) -> None:
+    (session_id,) = (await node.create()).json
+    answer = await node.ask("GET", f"/v1/trace-session/{session_id}/summary")
+    summary = answer.json[session_id]
+    assert summary["Spans"] == sum(call["Count"] for call in summary["Calls"])
+    assert summary["Incomplete"] == sum(call["Incomplete"] for call in summary["Calls"])
+    totals = [call["TotalNs"] for call in summary["Calls"]]
+    assert totals == sorted(totals, reverse=True)
+    assert {"Container": "builder", "Name": "getpid"}.items() <= summary["Calls"][-1].items()
+    assert not any("Buckets" in call for call in summary["Calls"])
+
+
+async def test_a_summary_has_buckets_if_asked(node: Any) -> None:
+    (session_id,) = (await node.create()).json
+    path = f"/v1/trace-session/{session_id}/summary"
+    plain = (await node.ask("GET", f"{path}?buckets=false")).json[session_id]
+    more = (await node.ask("GET", f"{path}?buckets=true")).json[session_id]
+    assert [sum(call.pop("Buckets").values()) for call in more["Calls"]] == [1, 7, 1, 1]
+    assert more == plain
+
+
+async def test_summaries_of_all_sessions_can_be_asked_for(node: Any) -> None:
+    assert (await node.ask("GET", "/v1/trace-session/all/summary")).body == b"{}"
+    ids = [next(iter((await node.create()).json)) for _ in range(2)]
+    assert list((await node.ask("GET", "/v1/trace-session/all/summary")).json) == ids
+
+
+@pytest.mark.parametrize("query", ["buckets=1", "buckets=", "buckets=true&buckets=true"])
+async def test_buckets_are_asked_for_clearly_or_not_at_all(node: Any, query: str) -> None:
+    answer = await node.ask("GET", f"/v1/trace-session/all/summary?{query}")
+    assert (answer.status, answer.json["title"]) == (400, "Invalid request")
+    assert "buckets" in answer.json["detail"]
+
+
+async def test_there_is_no_summary_of_a_session_that_does_not_exist(node: Any) -> None:
+    assert (await node.ask("GET", "/v1/trace-session/7/summary")).status == 404

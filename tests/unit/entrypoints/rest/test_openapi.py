@@ -106,6 +106,9 @@ def test_every_status_of_an_error_is_described_somewhere() -> None:
             422,
         ),
         ("get", "/v1/trace-session/{session_id}", None, 200),
+        ("get", "/v1/trace-session/{session_id}/summary", None, 200),
+        ("get", "/v1/trace-session/{session_id}/summary?buckets=true", None, 200),
+        ("get", "/v1/trace-session/{session_id}/summary?buckets=yes", None, 400),
         ("put", "/v1/trace-session/{session_id}", {"Run": True}, 200),
         ("put", "/v1/trace-session/{session_id}", {}, 400),
         ("delete", "/v1/trace-session/{session_id}", None, 200),
@@ -122,7 +125,7 @@ async def test_real_answers_fit(
     (session_id,) = (await node.create()).json
     answer = await node.ask(method, path.replace("{session_id}", session_id), json=body)
     assert answer.status == status
-    described = resolve(API["paths"][path][method]["responses"][str(status)])
+    described = resolve(API["paths"][path.partition("?")[0]][method]["responses"][str(status)])
     content = described["content"][answer.media_type]
     whole = answer.json if "json" in answer.media_type else answer.body.decode()
     validator(content["schema"]).validate(whole)
@@ -134,7 +137,11 @@ async def test_an_answer_has_no_key_that_is_not_described(node: Any) -> None:
     schemas = API["components"]["schemas"]
     (pod,) = (await node.ask("GET", "/v1/pods")).json.values()
     (group,) = (await node.ask("GET", "/v1/trace-hooks")).json.values()
+    summaries = f"/v1/trace-session/{session['Id']}/summary?buckets=true"
+    (summary,) = (await node.ask("GET", summaries)).json.values()
     for name, real in (
+        ("Summary", summary),
+        ("CallSummary", summary["Calls"][0]),
         ("Session", session),
         ("Statistics", session["Statistics"]),
         ("SourceStatistics", session["Statistics"]["Source"]),
