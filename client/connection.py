@@ -88,6 +88,16 @@ class Connection:
             ) as answer:
                 return self._object(answer, await answer.read())
 
+    async def text(self, path: str) -> str:
+        """Ask for a page that is plain text; raise `ClientError`."""
+        timeout = aiohttp.ClientTimeout(total=self.timeout_seconds)
+        with self._errors():
+            async with self._session.get(path, timeout=timeout, allow_redirects=False) as answer:
+                if answer.content_type != "text/plain":
+                    self._object(answer, await answer.read())
+                    raise UnexpectedAnswer(f"{self.endpoint} answers {path} without plain text.")
+                return await answer.text(errors="replace")
+
     @asynccontextmanager
     async def lines(
         self, path: str, *, silence_seconds: float

@@ -120,6 +120,10 @@ class TracerClient:
         """Raise `Refused` with the reason where the kernel cannot be traced."""
         await self.ask("GET", "/readyz")
 
+    async def metrics(self) -> str:
+        """Return the metrics, in Prometheus' text format."""
+        return await self._connection.text("/metrics")
+
     async def pods(self) -> tuple[Pod, ...]:
         """List pods and containers."""
         return await self._get("/v1/pods", read_pods)

@@ -14,7 +14,7 @@ _FIRST_CALLS = 2_000
 
 
 def getppid_ns() -> float:
-    """Measure one `getppid` in nanoseconds, without Python's part; takes about 0.2 s.
+    """Measure one `getppid` in nanoseconds, without Python's part; takes about 0.15 s.
 
     The least of many short rounds: all that can disturb a round makes it longer. What Python
     adds is measured with a function that is as small and asks nothing of the kernel.

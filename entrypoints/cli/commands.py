@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from . import hooks, pods
+from . import doctor, hooks, pods
 from .command import Command
 
-COMMANDS: Mapping[str, Command] = {one.COMMAND.name: one.COMMAND for one in (pods, hooks)}
+COMMANDS: Mapping[str, Command] = {one.COMMAND.name: one.COMMAND for one in (pods, hooks, doctor)}

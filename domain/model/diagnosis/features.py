@@ -66,14 +66,14 @@ def function_tracer(facts: MachineFacts) -> Iterator[Finding]:
     if not facts.tracefs.tracers.known:
         return
     has = [name for name in ("function", "function_graph") if name in tracers]
-    tracer = f"Functions can be traced in the ways: {', '.join(has)}"
+    tracer = f"The kernel has tracers of functions ({', '.join(has)})"
     if not has:
         yield info("functions", "The kernel has no function tracer.")
     elif facts.tracefs.function_filter.refusal is Refusal.FORBIDDEN:
         yield info(
             "functions",
-            f"{tracer}, but the kernel forbids its filter to be read or set.",
-            why="Unfiltered it would slow everything, so kernel functions cannot be traced.",
+            f"{tracer}, but forbids their filter to be read or set.",
+            why="Unfiltered they would slow everything, so kernel functions cannot be traced.",
         )
     elif facts.tracefs.function_filter.known:
         yield ok("functions", f"{tracer}, with a filter.")

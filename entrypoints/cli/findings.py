@@ -1,0 +1,78 @@
+"""Findings on a page: a sentence each, what it means, and how it is mended."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from ...domain.model.diagnosis.finding import Finding, Verdict
+from .table import styled
+
+_MARKS = {
+    Verdict.OK: ("ok", "good"),
+    Verdict.INFO: ("info", "dim"),
+    Verdict.WARNING: ("warning", "warn"),
+    Verdict.PROBLEM: ("PROBLEM", "bad"),
+}
+_MARK_CELLS = 9
+_SMALLEST_TEXT = 20
+
+
+def finding_lines(
+    findings: Iterable[Finding], *, width: int | None, colour: bool = False
+) -> list[str]:
+    """Lay findings out in their order; in a terminal of `width` cells no sentence is cut.
+
+    Commands stay whole, on a line of their own, so that they can be copied.
+    """
+    return [line for one in findings for line in _lines(one, width, colour=colour)]
+
+
+def closing_line(findings: Sequence[Finding]) -> str:
+    """Sum up: can this be traced, and what is there to read above."""
+    problems = sum(one.verdict is Verdict.PROBLEM for one in findings)
+    warnings = sum(one.verdict is Verdict.WARNING for one in findings)
+    beside = f"; {_many(warnings, 'warning')}" if warnings else ""
+    if problems:
+        return f"Tracing is not possible: {_many(problems, 'problem')}{beside}."
+    return f"Tracing is possible{beside}."
+
+
+def findings_document(findings: Sequence[Finding]) -> dict[str, object]:
+    """Write findings as a document for programs."""
+    return {
+        "Possible": not any(one.verdict is Verdict.PROBLEM for one in findings),
+        "Findings": [
+            {
+                "Subject": one.subject,
+                "Verdict": one.verdict.value,
+                "What": one.what,
+                "Why": one.why,
+                "Mend": one.mend,
+            }
+            for one in findings
+        ],
+    }
+
+
+def _lines(finding: Finding, width: int | None, *, colour: bool) -> list[str]:
+    mark, style = _MARKS[finding.verdict]
+    texts = [finding.what] if width is None else _wrapped(finding.what, width)
+    first = styled(f"{mark:<{_MARK_CELLS}}", style, colour=colour) + texts[0]
+    lines = [first, *(_indented(text) for text in texts[1:])]
+    if finding.why:
+        whys = [finding.why] if width is None else _wrapped(finding.why, width)
+        lines += [_indented(styled(why, "dim", colour=colour)) for why in whys]
+    if finding.mend:
+        lines.append(_indented(f"mend: {styled(finding.mend, 'name', colour=colour)}"))
+    return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width - _MARK_CELLS, _SMALLEST_TEXT), break_on_hyphens=False)
+
+
+def _indented(text: str) -> str:
+    return " " * _MARK_CELLS + text
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
