@@ -21,7 +21,8 @@ class Option:
     """How an option is given, and what becomes of its text.
 
     `parse` takes every text given for it, in order, and raises `ValueError` with what is wrong.
-    `split` takes the text of a variable apart. A `switch` may be given without a value.
+    `split` takes the text of a variable apart. A `switch` may be given without a value. Without
+    a `flag`, it is given by variables only.
     """
 
     flag: str
@@ -52,12 +53,16 @@ def option(
     meaning: str,
     split: Callable[[str], Sequence[str]] = lambda text: [text] if text else [],
     switch: bool = False,
+    secret: bool = False,
 ) -> Any:  # noqa: ANN401 - it stands for the field's value, of whatever type that is
-    """Declare a field of a settings class; the parameters are those of `Option`."""
+    """Declare a field of a settings class; the parameters are those of `Option`.
+
+    A `secret` is left out where settings are shown.
+    """
     how = Option(
         flag=flag, variables=variables, parse=parse, meaning=meaning, split=split, switch=switch
     )
-    return field(default=default, metadata={_METADATA: how})
+    return field(default=default, metadata={_METADATA: how}, repr=not secret)
 
 
 def options_of(settings: type) -> dict[str, Option]:
@@ -80,7 +85,7 @@ def read_options(
     values = {}
     try:
         for name, how in options.items():
-            given = _given(how, flags[name], environ)
+            given = _given(how, flags.get(name), environ)
             if given is not None:
                 values[name] = how.read(*given)
     except ValueError as error:
@@ -112,9 +117,10 @@ class CommandLine(argparse.ArgumentParser):
 
 def command_line(program: str, options: Mapping[str, Option]) -> CommandLine:
     """Make the parser of a program; `--help` shows the variables too."""
-    parser = CommandLine(prog=program, allow_abbrev=False)
+    parser = CommandLine(prog=program, allow_abbrev=False, epilog=_variables_only(options))
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
-    for name, how in options.items():
+    flags = {name: how for name, how in options.items() if how.flag}
+    for name, how in flags.items():
         variables = f" [{', '.join(how.variables)}]" if how.variables else ""
         parser.add_argument(
             how.flag,
@@ -126,3 +132,11 @@ def command_line(program: str, options: Mapping[str, Option]) -> CommandLine:
             help=(how.meaning + variables).replace("%", "%%"),
         )
     return parser
+
+
+def _variables_only(options: Mapping[str, Option]) -> str:
+    """Say what can be given by variables only, such as what no list of processes should show."""
+    said = [
+        f"{', '.join(how.variables)}: {how.meaning}" for how in options.values() if not how.flag
+    ]
+    return f"Variables without a flag: {'; '.join(said)}.".replace("%", "%%") if said else ""

@@ -8,12 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..options import Option, last
 
-LATER_EXPORTERS = ("jaeger", "otlp", "zpages")
+LATER_EXPORTERS = ("otlp", "zpages")
 
 _ALL_PERCENT = 100
-_ENDPOINT = re.compile(
-    "OTEL_EXPORTER_OTLP_.+|JAEGER_(ENDPOINT|COLLECTOR_ENDPOINT|AGENT_ENDPOINT|USER|PASSWORD)"
-)
+_ENDPOINT = re.compile("OTEL_EXPORTER_OTLP_.+")
 
 
 def _later(what: str) -> Callable[[Sequence[str]], object]:
@@ -46,12 +44,6 @@ LATER: Mapping[str, Option] = {
         parse=_later("a directory of external hook managers"),
         meaning="a directory with external hook managers; not part of this version",
     ),
-    "jaeger_endpoint": Option(
-        flag="--jaeger-endpoint",
-        variables=("TRACER_JEAGER_ENDPOINT", "TRACER_JAEGER_ENDPOINT"),
-        parse=_later("export to Jaeger"),
-        meaning="a Jaeger collector; not part of this version",
-    ),
     "sample_rate": Option(
         flag="--trace-sample-rate",
         variables=(),
@@ -72,6 +64,6 @@ def refuse_later(environ: Mapping[str, str], *, exporters_chosen: bool) -> None:
     implied = [name for name in given if _ENDPOINT.fullmatch(name)]
     if implied and not exporters_chosen:
         raise ValueError(
-            f"{implied[0]}: export to Jaeger or OTLP is not part of this version; unset it, or"
+            f"{implied[0]}: export to OTLP is not part of this version; unset it, or"
             " choose where spans go with --trace-exporter"
         )

@@ -6,16 +6,18 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 
-from .. import values
+from .. import jaeger_settings, values
+from ..jaeger_settings import check_jaeger
 from ..options import command_line, last, option, options_of, read_options
 from ..values import Address, UnixAddress
 from .later import LATER, LATER_EXPORTERS, refuse_later
 
 PROGRAM = "tracer-node"
-EXPORTERS = ("console", "file", "file:perfetto", "file:jsonl")
+EXPORTERS = ("console", "file", "file:perfetto", "file:jsonl", "jaeger")
 SERVICE_NAME = "container-tracer"
+DEFAULT_EXPORTERS = ("console",)
 
 MAX_SESSIONS = 65536
 MIN_BUFFER_KIB = 4
@@ -145,12 +147,41 @@ class NodeSettings:
     exporters: tuple[str, ...] = option(
         "--trace-exporter",
         "TRACER_EXPORTER",
-        default=("console",),
+        default=DEFAULT_EXPORTERS,
         parse=_exporters,
         split=values.words,
-        meaning=f"where spans go: {', '.join(EXPORTERS)}; repeatable; default console",
+        meaning=f"where spans go: {', '.join(EXPORTERS)}; repeatable; default console,"
+        " or what an endpoint implies",
     )
     """Where the spans of a session go that does not say so itself; each of `EXPORTERS` once."""
+
+    jaeger_url: str = option(
+        "--jaeger-endpoint",
+        *jaeger_settings.ENDPOINT_VARIABLES,
+        default="",
+        parse=last(jaeger_settings.collector_url),
+        meaning="a Jaeger collector: HOST:14268 or a URL; spans go there unless told otherwise",
+    )
+    """URL at which a Jaeger collector takes spans, or the empty string."""
+
+    jaeger_user: str = option(
+        "",
+        "JAEGER_USER",
+        default="",
+        parse=last(jaeger_settings.user_name),
+        meaning="who asks the Jaeger collector",
+    )
+    """User name for the Jaeger collector, or the empty string."""
+
+    jaeger_password: str = option(
+        "",
+        "JAEGER_PASSWORD",
+        default="",
+        parse=last(str),
+        meaning="the password of that user",
+        secret=True,
+    )
+    """Password for the Jaeger collector, or the empty string."""
 
     trace_file_directory: Path = option(
         "--trace-file-directory",
@@ -201,8 +232,26 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
     options = options_of(NodeSettings)
     parser = command_line(PROGRAM, {**options, **LATER})
     given = read_options(parser, {**options, **LATER}, argv=argv, environ=environ)
+    chosen = "exporters" in given
+    settings = NodeSettings(**{name: value for name, value in given.items() if name in options})
+    if not chosen:
+        settings = evolve(settings, exporters=_implied(settings, environ) or DEFAULT_EXPORTERS)
     try:
-        refuse_later(environ, exporters_chosen="exporters" in given)
+        refuse_later(environ, exporters_chosen=chosen)
+        check_jaeger(
+            environ,
+            wanted=jaeger_settings.EXPORTER in settings.exporters,
+            url=settings.jaeger_url,
+            user=settings.jaeger_user,
+            password=settings.jaeger_password,
+        )
     except ValueError as error:
         parser.error(str(error))
-    return NodeSettings(**{name: value for name, value in given.items() if name in options})
+    return settings
+
+
+def _implied(settings: NodeSettings, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Tell where spans go if that is not said by name: where somebody gave an address for."""
+    agent = environ.get("JAEGER_AGENT_ENDPOINT", "").strip()
+    jaeger = settings.jaeger_url or settings.jaeger_user or settings.jaeger_password or agent
+    return (jaeger_settings.EXPORTER,) if jaeger else ()

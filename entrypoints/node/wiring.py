@@ -1,19 +1,24 @@
 """How the node role is put together: the one place that knows every adapter."""
 
+import socket
 import sys
 from collections.abc import Mapping
 from concurrent.futures import Executor
 
 from dependency_injector import containers, providers
 
+from ... import __version__
 from ...adapters.console.span_exporter import ConsoleSpanExporter
 from ...adapters.files.span_exporter import FileFormat, FileSpanExporter
+from ...adapters.jaeger.collector import CollectorAddress
+from ...adapters.jaeger.span_exporter import JaegerSpanExporter
 from ...adapters.memory.sessions import MemorySessionRepository
 from ...adapters.procfs.discovery import ProcfsPodDiscovery
 from ...adapters.system.clock import SystemClock
 from ...adapters.system.threads import drain_executor
 from ...adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
 from ...domain.model.hook import TraceHook
+from ...domain.model.span_attributes import ServiceResource
 from ...domain.services.inventory import PodInventory
 from ...domain.services.sessions import SessionSettings, TraceSessions
 from ...domain.services.sources import TraceSources
@@ -44,7 +49,27 @@ def _exporters(settings: NodeSettings) -> dict[str, SpanExporter]:
         )
         for name, file_format in FILE_FORMATS.items()
     }
-    return {"console": ConsoleSpanExporter(sys.stdout, node=settings.node_name), **files}
+    console = {"console": ConsoleSpanExporter(sys.stdout, node=settings.node_name)}
+    return {**console, **files, **_jaeger(settings)}
+
+
+def _jaeger(settings: NodeSettings) -> dict[str, SpanExporter]:
+    if not settings.jaeger_url:
+        return {}
+    address = CollectorAddress(
+        url=settings.jaeger_url, user=settings.jaeger_user, password=settings.jaeger_password
+    )
+    return {"jaeger": JaegerSpanExporter(address=address, resource=_resource(settings))}
+
+
+def _resource(settings: NodeSettings) -> ServiceResource:
+    return ServiceResource(
+        service_name=settings.service_name,
+        service_version=__version__,
+        host_name=socket.gethostname(),
+        node=settings.node_name,
+        tags=settings.tags,
+    )
 
 
 def _tracer(settings: NodeSettings) -> KernelTracer:

@@ -22,12 +22,18 @@ def table(number: int) -> dict[str, tuple[tuple[str, ...], str]]:
 
 
 def variables(options: dict[str, Option]) -> dict[str, tuple[str, ...]]:
-    return {one.flag: one.variables for one in options.values()}
+    return {one.flag: one.variables for one in options.values() if one.flag}
 
 
 def test_it_has_every_flag_with_its_variables() -> None:
     written = {flag: names for flag, (names, _) in table(1).items()}
     assert written == variables(options_of(NodeSettings))
+
+
+def test_it_has_every_variable_without_a_flag() -> None:
+    names = [one.variables for one in options_of(NodeSettings).values() if not one.flag]
+    rows = re.findall(r"^\| \| `(.+?)` \|", PAGE, re.MULTILINE)
+    assert [(row,) for row in rows] == names
 
 
 def test_it_has_what_is_refused() -> None:

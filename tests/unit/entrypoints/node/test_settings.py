@@ -164,7 +164,7 @@ def test_an_exporter_given_twice_is_meant_once() -> None:
         ("--max-sessions=1e3", "is not a number"),
         ("--buffer-kib=-1", "is not a number"),
         ("--trace-exporter=otlp", "'otlp' is not part of this version"),
-        ("--trace-exporter=jaeger", "'jaeger' is not part of this version"),
+        ("--trace-exporter=jaeger", "'jaeger' needs a collector's address: give --jaeger-endpoint"),
         ("--trace-exporter=zpages", "'zpages' is not part of this version"),
         ("--trace-exporter=Console", "there is no exporter 'Console'; there are: console, file"),
         ("--trace-tag=x", "'x' is no key=value"),
@@ -179,7 +179,12 @@ def test_an_exporter_given_twice_is_meant_once() -> None:
         ("--trace-sample-rate=-1", "neither always, never, nor a percentage"),
         ("--trace-sample-rate=nan", "neither always, never, nor a percentage"),
         ("--cri-endpoint=/run/x.sock", "discovery through a CRI is not part of this version"),
-        ("--jaeger-endpoint=auto", "export to Jaeger is not part of this version"),
+        (
+            "--jaeger-endpoint=auto",
+            "--jaeger-endpoint: looking for a collector ('auto') is not part",
+        ),
+        ("--jaeger-endpoint=ftp://x", "'ftp://x' is no address; write http://HOST:14268, or HOST"),
+        ("--jaeger-endpoint=http://u:p@x", "a URL must not hold a password; set JAEGER_USER"),
         ("--trace-hooks=/hooks", "external hook managers is not part of this version"),
     ],
 )
@@ -199,8 +204,9 @@ def test_what_is_wrong_is_said_in_one_line(
         ("TRACER_HOOKS", "/hooks"),
         ("TRACER_JEAGER_ENDPOINT", "auto"),
         ("TRACER_JAEGER_ENDPOINT", "auto"),
-        ("JAEGER_ENDPOINT", "http://x"),
-        ("JAEGER_COLLECTOR_ENDPOINT", "http://x"),
+        ("JAEGER_ENDPOINT", "x:y"),
+        ("JAEGER_COLLECTOR_ENDPOINT", "auto"),
+        ("JAEGER_USER", "a:b"),
         ("JAEGER_AGENT_ENDPOINT", "x:1"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://x"),
         ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=b"),
@@ -217,6 +223,64 @@ def test_a_variable_that_is_wrong_is_named(
 def test_an_endpoint_implies_nothing_where_exporters_are_chosen() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}
     assert read_settings(["--trace-exporter=file"], environ).exporters == ("file",)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "TRACER_JEAGER_ENDPOINT",
+        "TRACER_JAEGER_ENDPOINT",
+        "JAEGER_COLLECTOR_ENDPOINT",
+        "JAEGER_ENDPOINT",
+    ],
+)
+def test_the_address_of_a_collector_implies_jaeger(variable: str) -> None:
+    read = read_settings([], {variable: "http://x:14268"})
+    assert (read.exporters, read.jaeger_url) == (("jaeger",), "http://x:14268/api/traces")
+
+
+def test_a_collector_may_be_named_for_sessions_that_ask_for_it() -> None:
+    read = read_settings(["--jaeger-endpoint=x:1", "--trace-exporter=file"], {})
+    assert (read.exporters, read.jaeger_url) == (("file",), "http://x:1/api/traces")
+
+
+def test_the_flag_beats_all_of_jaegers_variables() -> None:
+    environ = {"JAEGER_COLLECTOR_ENDPOINT": "c:1", "JAEGER_ENDPOINT": "e:1"}
+    assert read_settings([], environ).jaeger_url == "http://c:1/api/traces"
+    given = read_settings(["--jaeger-endpoint=f:1"], environ | {"TRACER_JEAGER_ENDPOINT": "auto"})
+    assert given.jaeger_url == "http://f:1/api/traces"
+
+
+def test_a_password_is_not_shown_with_the_settings() -> None:
+    environ = {"JAEGER_ENDPOINT": "x:1", "JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"}
+    read = read_settings([], environ)
+    assert (read.jaeger_user, read.jaeger_password) == ("me", "s3cret")
+    assert "s3cret" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("environ", "reason"),
+    [
+        ({"JAEGER_ENDPOINT": "x:1", "JAEGER_USER": "me"}, "but not JAEGER_PASSWORD"),
+        ({"JAEGER_ENDPOINT": "x:1", "JAEGER_PASSWORD": "s3cret"}, "but not JAEGER_USER"),
+        ({"JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"}, "needs a collector's address"),
+        ({"TRACER_EXPORTER": "console,jaeger"}, "needs a collector's address"),
+    ],
+)
+def test_what_jaeger_needs_is_needed_at_start(
+    capsys: pytest.CaptureFixture[str], environ: dict[str, str], reason: str
+) -> None:
+    line = refusal(capsys, environ=environ)
+    assert reason in line
+    assert "s3cret" not in line
+
+
+def test_an_agent_of_jaeger_does_not_matter_where_there_is_a_collector() -> None:
+    environ = {"JAEGER_AGENT_ENDPOINT": "a:1", "JAEGER_COLLECTOR_ENDPOINT": "c:1"}
+    assert read_settings([], environ).exporters == ("jaeger",)
+    assert read_settings(["--trace-exporter=file"], {"JAEGER_AGENT_ENDPOINT": "a:1"}).exporters == (
+        "file",
+    )
 
 
 def test_all_is_the_same_as_always() -> None:

@@ -1,0 +1,134 @@
+"""A Jaeger collector, reached over HTTP."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import aiohttp
+from attrs import define, field, frozen
+
+from ...domain.model.quoting import printable
+from ...ports.errors import ExportDelayed, ExportFailed
+
+POST_SECONDS = 10.0
+"""How long a collector may take to say that it has got a batch."""
+
+MAX_ANSWER_BYTES = 4096
+MAX_QUOTED = 300
+"""So much of what a collector says about a failure is told, in characters."""
+
+_BUSY = frozenset(
+    {
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+_CANNOT_NOW = "Cannot submit Jaeger batch"
+"""How a collector's answer begins whose queue, memory or storage is at fault: it says 500 then."""
+
+_ADVICE: Mapping[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "; check JAEGER_USER and JAEGER_PASSWORD",
+    HTTPStatus.FORBIDDEN: "; check JAEGER_USER and JAEGER_PASSWORD",
+    HTTPStatus.NOT_FOUND: "; check the path: a collector takes spans at /api/traces",
+}
+
+
+@frozen(kw_only=True)
+class CollectorAddress:
+    """Where a collector takes Thrift over HTTP, and who says so; `user` may be empty."""
+
+    url: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request says beside its body: its form, and who we are if there is a user."""
+        headers = {"Content-Type": "application/x-thrift"}
+        if self.user:
+            basic = b64encode(f"{self.user}:{self.password}".encode()).decode("ascii")
+            headers["Authorization"] = f"Basic {basic}"
+        return headers
+
+
+@define(eq=False)
+class JaegerCollector:
+    """A connection to a collector, kept alive until `close`; lives as long as a sink."""
+
+    address: CollectorAddress
+    _http: aiohttp.ClientSession
+
+    @classmethod
+    def at(cls, address: CollectorAddress, *, seconds: float = POST_SECONDS) -> "JaegerCollector":
+        """Prepare to send; nothing is connected yet."""
+        http = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=address.headers,
+            timeout=aiohttp.ClientTimeout(total=seconds),
+        )
+        return cls(address, http)
+
+    async def post(self, body: bytes) -> None:
+        """Send a batch.
+
+        Raises `ExportDelayed` if the collector cannot be reached or cannot take it now, and
+        `ExportFailed` if it refuses it.
+        """
+        try:
+            async with self._http.post(
+                self.address.url, data=body, allow_redirects=False
+            ) as answer:
+                if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                    raise await self._failure(answer)
+        except TimeoutError as error:
+            raise ExportDelayed(f"jaeger: {self.address.url} did not answer in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            why = _quoted(str(error)) or type(error).__name__
+            raise ExportDelayed(f"jaeger: {self.address.url} failed: {why}") from error
+
+    async def close(self) -> None:
+        """Hang up; again is harmless."""
+        await self._http.close()
+
+    async def _failure(self, answer: aiohttp.ClientResponse) -> ExportFailed:
+        said = await _said(answer)
+        busy = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR and said.startswith(_CANNOT_NOW)
+        location = answer.headers.get("Location")
+        advice = f"; try {_quoted(location)}" if location else _ADVICE.get(answer.status, "")
+        message = (
+            f"jaeger: {self.address.url} answered {answer.status} {_quoted(answer.reason or '')}"
+            f"{said and f': {said}'}{advice}"
+        )
+        if busy or answer.status in _BUSY:
+            after = retry_after_seconds(answer.headers.get("Retry-After", ""))
+            return ExportDelayed(message, retry_after_seconds=after)
+        return ExportFailed(message)
+
+
+async def _said(answer: aiohttp.ClientResponse) -> str:
+    try:
+        text = await answer.content.read(MAX_ANSWER_BYTES)
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return ""  # its status says enough
+    return _quoted(text.decode(errors="replace"))
+
+
+def retry_after_seconds(text: str) -> float:
+    """Read the header Retry-After: seconds or a date; 0 if it says nothing of use."""
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _quoted(text: str) -> str:
+    return printable(text.strip()[:MAX_QUOTED]).rstrip(".")

@@ -1,0 +1,203 @@
+"""Spans as Jaeger's Thrift structures, with the tags that OpenTelemetry's exporter would give them.
+
+Built from columns, without the SDK's span objects: those alone cost more than all of this.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+from attrs import define, field, frozen
+from opentelemetry.exporter.jaeger.thrift.gen.jaeger.ttypes import (
+    Batch,
+    Process,
+    Span,
+    SpanRef,
+    SpanRefType,
+    Tag,
+    TagType,
+)
+
+from ...domain.model.pod import Container
+from ...domain.model.quoting import unicode_text
+from ...domain.model.span_attributes import (
+    Attributes,
+    AttributeValue,
+    ServiceResource,
+    root_attributes,
+    root_name,
+    span_attributes,
+    span_error,
+)
+from ...domain.model.spans import Int64
+from ...domain.model.traces import SessionTrace, TracedBatch
+
+ThriftBatch: TypeAlias = Any
+"""The generated code has no types."""
+ThriftSpan: TypeAlias = Any
+ThriftTag: TypeAlias = Any
+
+MAX_TEXT = 4096
+"""Longer text is cut, at so many characters: a collector refuses what is too large as a whole."""
+
+SCOPE_NAME = "container-tracer"
+
+_SAMPLED = 1
+_NO_PARENT = 0
+
+
+@frozen(kw_only=True)
+class BatchTranslation:
+    """Turns spans into the batches of one session, all filed under one service."""
+
+    resource: ServiceResource
+    session: SessionTrace
+
+    def spans(self, traced: TracedBatch, rows: Int64, slices: Int64) -> ThriftBatch:
+        """Translate spans, given by their rows, and the roots of slices, given by their numbers."""
+        tags = _SpanTags(self.resource)
+        spans = _children(traced, rows, tags)
+        spans += [self._root(traced, number, tags) for number in slices.tolist()]
+        return self._batch(spans)
+
+    def session_span(self, ended_ns: int) -> ThriftBatch:
+        """Translate the session's own span, which is about the tracer itself."""
+        session = self.session
+        span = Span(
+            **_trace_id(session),
+            spanId=_signed(session.span_id),
+            parentSpanId=_signed(session.parent_span_id) if session.parent_span_id else _NO_PARENT,
+            operationName=_text(session.name),
+            flags=_SAMPLED,
+            startTime=_microseconds(session.started_ns),
+            duration=_microseconds(ended_ns - session.started_ns),
+            tags=_SpanTags(self.resource).of(session.attributes, self.resource.attributes),
+        )
+        return self._batch([span])
+
+    def _batch(self, spans: list[ThriftSpan]) -> ThriftBatch:
+        return Batch(process=Process(serviceName=_text(self.resource.service_name)), spans=spans)
+
+    def _root(self, traced: TracedBatch, number: int, tags: "_SpanTags") -> ThriftSpan:
+        batch, slices, session = traced.spans, traced.slices, self.session
+        high, low = slices.trace_id[number].view(np.int64).tolist()
+        start_ns, end_ns = int(slices.start_ns[number]), int(slices.end_ns[number])
+        link = SpanRef(
+            refType=SpanRefType.FOLLOWS_FROM,
+            **_trace_id(session),
+            spanId=_signed(session.span_id),
+        )
+        return Span(
+            traceIdHigh=high,
+            traceIdLow=low,
+            spanId=int(slices.root_id[number].view(np.int64)),
+            parentSpanId=_NO_PARENT,
+            operationName=_text(root_name(batch, slices, number)),
+            references=[link],
+            flags=_SAMPLED,
+            startTime=_microseconds(start_ns),
+            duration=_microseconds(end_ns - start_ns),
+            tags=tags.of_container(
+                root_attributes(batch, slices, number, session),
+                batch.containers[slices.container[number]],
+            ),
+        )
+
+
+def _children(traced: TracedBatch, rows: Int64, tags: "_SpanTags") -> list[ThriftSpan]:
+    batch, slices, slice_of = traced.spans, traced.slices, traced.slice_of[rows]
+    start_ns, end_ns = batch.start_ns[rows], batch.end_ns[rows]
+    columns = zip(
+        rows.tolist(),
+        *slices.trace_id.view(np.int64)[slice_of].T.tolist(),
+        traced.span_id.view(np.int64)[rows].tolist(),
+        slices.root_id.view(np.int64)[slice_of].tolist(),
+        _microseconds(start_ns).tolist(),
+        _microseconds(end_ns - start_ns).tolist(),
+        strict=True,
+    )
+    return [
+        Span(
+            traceIdHigh=high,
+            traceIdLow=low,
+            spanId=span_id,
+            parentSpanId=root_id,
+            operationName=_text(batch.kinds[batch.kind[row]].name),
+            flags=_SAMPLED,
+            startTime=start,
+            duration=duration,
+            tags=tags.of_container(
+                span_attributes(batch, row),
+                batch.containers[batch.container[row]],
+                error=span_error(batch, row),
+            ),
+        )
+        for row, high, low, span_id, root_id, start, duration in columns
+    ]
+
+
+@define
+class _SpanTags:
+    """Tags of the spans of one batch; what many spans say is one object."""
+
+    _resource: ServiceResource
+    _known: dict[tuple[str, AttributeValue], ThriftTag] = field(factory=dict)
+    _of_container: dict[int, Attributes] = field(factory=dict)
+
+    def of_container(
+        self, attributes: Attributes, container: Container, *, error: str = ""
+    ) -> list[ThriftTag]:
+        """Tag a span of a container; `error` names what it failed with."""
+        # Containers hold mappings, so they cannot be the keys of a dict.
+        described = self._of_container.get(id(container))
+        if described is None:
+            described = self._of_container[id(container)] = self._resource.of(container)
+        tags = self.of(attributes, described)
+        if error:
+            status = {"otel.status_code": "ERROR", "otel.status_description": error}
+            tags += self._of(status)
+            tags.append(_FAILED)
+        return tags
+
+    def of(self, attributes: Mapping[str, AttributeValue], resource: Attributes) -> list[ThriftTag]:
+        """Tag a span with attributes of its own, then with those of its resource."""
+        scope = {
+            "span.kind": "internal",
+            "otel.scope.name": SCOPE_NAME,
+            "otel.scope.version": self._resource.service_version,
+        }
+        return [*self._of(attributes), *self._of(resource), *self._of(scope)]
+
+    def _of(self, attributes: Mapping[str, AttributeValue]) -> list[ThriftTag]:
+        known = self._known
+        return [known.get(pair) or self._new(pair) for pair in attributes.items()]
+
+    def _new(self, pair: tuple[str, AttributeValue]) -> ThriftTag:
+        key, value = pair
+        if isinstance(value, str):
+            tag = Tag(key=_text(key), vType=TagType.STRING, vStr=_text(value))
+        else:
+            tag = Tag(key=_text(key), vType=TagType.LONG, vLong=value)
+        self._known[pair] = tag
+        return tag
+
+
+_FAILED = Tag(key="error", vType=TagType.BOOL, vBool=True)
+
+
+def _text(text: str) -> str:
+    return unicode_text(text[:MAX_TEXT])
+
+
+def _trace_id(session: SessionTrace) -> dict[str, int]:
+    high, low = session.trace_id[:8], session.trace_id[8:]
+    return {"traceIdHigh": _signed(high), "traceIdLow": _signed(low)}
+
+
+def _signed(eight_bytes: bytes) -> int:
+    return int.from_bytes(eight_bytes, "big", signed=True)
+
+
+def _microseconds(nanoseconds: Any) -> Any:  # noqa: ANN401 - an integer or a column of them
+    """Round to the nearest, as OpenTelemetry's exporter does."""
+    return (nanoseconds + 500) // 1000
