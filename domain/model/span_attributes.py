@@ -70,11 +70,8 @@ def span_attributes(batch: SpanBatch, row: int) -> Attributes:
     """
     kind = batch.kinds[batch.kind[row]]
     outcome = SpanOutcome(batch.outcome[row])
-    attributes: Attributes = {
-        "process.pid": int(batch.pid[row]),
-        "thread.id": int(batch.tid[row]),
-        "process.command": batch.commands[batch.command[row]],
-    }
+    command = batch.commands[batch.command[row]]
+    attributes = task_attributes(int(batch.pid[row]), int(batch.tid[row]), command)
     if batch.entered[row]:
         for argument, bits in zip(kind.arguments, batch.arguments[row].tolist(), strict=False):
             attributes[argument_name(kind, argument)] = argument_value(argument, bits)
@@ -82,6 +79,11 @@ def span_attributes(batch: SpanBatch, row: int) -> Attributes:
         result = int(batch.result[row])
         attributes[result_name(kind)] = result_value(kind, result)
     return attributes | ending_attributes(outcome, span_error(batch, row))
+
+
+def task_attributes(pid: int, tid: int, command: str) -> Attributes:
+    """Describe who did it."""
+    return {"process.pid": pid, "thread.id": tid, "process.command": command}
 
 
 def argument_name(kind: SpanKind, argument: SpanArgument) -> str:
@@ -130,9 +132,11 @@ def root_attributes(
     """Describe the root span of a slice; it can be searched for by what its session says."""
     return {
         **session.attributes,
-        "process.pid": int(slices.pid[number]),
-        "thread.id": int(slices.tid[number]),
-        "process.command": batch.commands[slices.command[number]],
+        **task_attributes(
+            int(slices.pid[number]),
+            int(slices.tid[number]),
+            batch.commands[slices.command[number]],
+        ),
         "container_tracer.spans": int(slices.count[number]),
         "container_tracer.failed": int(slices.failed[number]),
         "container_tracer.events": int(slices.events[number]),

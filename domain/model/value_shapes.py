@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .spans import Int64, UInt64
+from .spans import UInt8, UInt64
 
 _BITS = 64
 
@@ -59,8 +59,11 @@ def shape_of_result(result_text: Callable[[int], str]) -> ValueShape:
     return _RESULT_SHAPES.get(result_text, ValueShape.OTHER)
 
 
-def narrow(bits: UInt64, shape: Int64) -> UInt64:
-    """Extend what is of 32 bits to 64, in columns: what is signed then is so as an int64."""
+def narrow(bits: UInt64, shape: UInt8) -> UInt64:
+    """Extend what is of 32 bits to 64, in place: what is signed then is so as an int64.
+
+    Both columns are as long; `shape` has values of `ValueShape`.
+    """
     for wanted, half in (
         (ValueShape.SIGNED_32, np.int32),
         (ValueShape.UNSIGNED_32, np.uint32),

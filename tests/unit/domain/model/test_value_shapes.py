@@ -20,7 +20,7 @@ RAW = st.lists(st.integers(0, 2**64 - 1) | st.sampled_from(EDGES), max_size=20)
 
 
 def narrowed(raw: list[int], shape: ValueShape) -> list[int]:
-    bits = narrow(np.array(raw, np.uint64), np.full(len(raw), shape, np.int64))
+    bits = narrow(np.array(raw, np.uint64), np.full(len(raw), shape, np.uint8))
     unsigned = shape is ValueShape.UNSIGNED_64
     return [int(one) for one in (bits if unsigned else bits.view(np.int64))]
 
@@ -32,7 +32,8 @@ def test_numbers_of_every_shape_are_what_their_renderer_says(raw: list[int]) -> 
 
 
 def test_columns_of_several_shapes_do_not_mix() -> None:
-    shapes = np.array([ValueShape.SIGNED_32, ValueShape.SIGNED_64, ValueShape.UNSIGNED_32])
+    each = [ValueShape.SIGNED_32, ValueShape.SIGNED_64, ValueShape.UNSIGNED_32]
+    shapes = np.array(each, np.uint8)
     bits = narrow(np.full(3, 2**32 - 1, np.uint64), shapes)
     assert bits.view(np.int64).tolist() == [-1, 2**32 - 1, 2**32 - 1]
 

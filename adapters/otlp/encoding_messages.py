@@ -1,0 +1,120 @@
+"""Protobuf messages of OTLP, one at a time: for what is not on the hot path.
+
+Field numbers are those of opentelemetry/proto/trace/v1/trace.proto and what it imports. All
+numbers and lengths take as few bytes as they can.
+"""
+
+from collections.abc import Mapping, Sequence
+from struct import pack
+
+from ...domain.model.quoting import unicode_text
+from ...domain.model.span_attributes import AttributeValue
+from ...domain.model.traces import SessionTrace, Slices
+
+KIND_INTERNAL = b"\x30\x01"
+SPAN_ATTRIBUTE = 9
+RESOURCE_ATTRIBUTE = 1
+INT_VALUE = b"\x18"
+_DELIMITED = 2
+_STATUS_ERROR = b"\x18\x02"
+_ALL_BITS = (1 << 64) - 1
+
+
+def varint(number: int) -> bytes:
+    """Encode a number, seven bits to a byte; a negative one as its 64 bits."""
+    number &= _ALL_BITS
+    if number < 128:  # noqa: PLR2004 - seven bits
+        return bytes((number,))
+    encoded = bytearray()
+    while number > 127:  # noqa: PLR2004
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def delimited(field: int, content: bytes) -> bytes:
+    """Encode a field that is a message, text or bytes."""
+    return opening(field, len(content)) + content
+
+
+def opening(field: int, length: int) -> bytes:
+    """Encode what stands before the content of such a field."""
+    return varint(field << 3 | _DELIMITED) + varint(length)
+
+
+def text(field: int, content: str) -> bytes:
+    r"""Encode text; a byte that was no UTF-8 becomes `\xff`, visibly, as in every exporter."""
+    return delimited(field, unicode_text(content).encode())
+
+
+def attribute(field: int, name: str, value: AttributeValue) -> bytes:
+    """Encode a `KeyValue`."""
+    known = INT_VALUE + varint(value) if isinstance(value, int) else text(1, value)
+    return delimited(field, text(1, name) + delimited(2, known))
+
+
+def attribute_up_to_digits(name: str, head: bytes, digits: int) -> bytes:
+    """Encode a span's attribute, less so many bytes at the end of its value, after `head`."""
+    content = text(1, name) + opening(2, len(head) + digits) + head
+    return opening(SPAN_ATTRIBUTE, len(content) + digits) + content
+
+
+def attributes(field: int, described: Mapping[str, AttributeValue]) -> bytes:
+    """Encode attributes in their order."""
+    return b"".join(attribute(field, name, value) for name, value in described.items())
+
+
+def error_status(message: str) -> bytes:
+    """Encode the status of a span that failed."""
+    return delimited(15, text(2, message) + _STATUS_ERROR)
+
+
+def times(start_ns: int, end_ns: int) -> bytes:
+    """Encode when a span was."""
+    return pack("<BQBQ", 0x39, start_ns & _ALL_BITS, 0x41, end_ns & _ALL_BITS)
+
+
+def link(session: SessionTrace) -> bytes:
+    """Encode a span's link to that of its session."""
+    return delimited(13, delimited(1, session.trace_id) + delimited(2, session.span_id))
+
+
+def session_span(session: SessionTrace, ended_ns: int) -> bytes:
+    """Encode the span of a session itself."""
+    parent = delimited(4, session.parent_span_id) if session.parent_span_id else b""
+    return b"".join(
+        (
+            delimited(1, session.trace_id),
+            delimited(2, session.span_id),
+            parent,
+            text(5, session.name),
+            KIND_INTERNAL,
+            times(session.started_ns, ended_ns),
+            attributes(SPAN_ATTRIBUTE, session.attributes),
+        )
+    )
+
+
+def resource_openings(resource: bytes, scope: bytes, spans_bytes: int) -> bytes:
+    """Encode what stands before the spans of a resource in a request: fields 2 of `ScopeSpans`."""
+    inside = delimited(1, scope)
+    scope_spans = opening(2, len(inside) + spans_bytes) + inside
+    resource_field = delimited(1, resource)
+    length = len(resource_field) + len(scope_spans) + spans_bytes
+    return opening(1, length) + resource_field + scope_spans
+
+
+def whole_spans(spans: Sequence[bytes]) -> bytes:
+    """Encode spans as `ScopeSpans` has them."""
+    return b"".join(delimited(2, span) for span in spans)
+
+
+def trace_id(slices: Slices, number: int) -> bytes:
+    """Encode the trace that a slice is."""
+    return delimited(1, slices.trace_id[number].astype(">u8").tobytes())
+
+
+def root_id(slices: Slices, number: int) -> bytes:
+    """Return the id of a slice's root span."""
+    return int(slices.root_id[number]).to_bytes(8, "big")
