@@ -5,6 +5,7 @@ from unicodedata import combining, east_asian_width
 
 from attrs import define
 
+from ...domain.model.durations import duration_text
 from ...domain.model.errnos import errno_name
 from ...domain.model.quoting import printable
 from ...domain.model.span_text import calls, container_label, texts_of, utc_times
@@ -99,24 +100,6 @@ def fit_text(text: str, width: int) -> str:
         text, cells = f"{text}…", cells + 1
     return text + " " * (width - cells)
 
-
-def duration_text(duration_ns: int) -> str:
-    """Three digits and a unit, in eight cells: `812 ns`, `1.23 µs`, `45.6 ms`, `20 min`, `3 d`."""
-    for unit, size_ns in _UNITS:
-        if duration_ns < 999.5 * size_ns:
-            return f"{duration_ns / size_ns:.3g} {unit}"
-    return f"{duration_ns / _DAY_NS:.0f} d"
-
-
-_UNITS = (
-    ("ns", 1),
-    ("µs", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("min", 60_000_000_000),
-    ("h", 3_600_000_000_000),
-)
-_DAY_NS = 86_400_000_000_000
 
 _RESULT_COLOURS = {"E": RED, "e": RED, "i": YELLOW}
 """By first letter: `ENOENT`, `errno 600`, `incomplete`; other results are numbers."""

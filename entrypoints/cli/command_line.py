@@ -42,7 +42,10 @@ def parse(
     Anything wrong: one line on stderr, and `SystemExit` with status 2.
     """
     words, dashes, behind = _split(argv)
-    first = main_parser(commands).parse_args(words)
+    main = main_parser(commands)
+    first = main.parse_args(words)
+    if first.command is None:
+        main.error(f"say what to do: {', '.join(commands)}; --help says more")
     command = commands[first.command]
     parser = command_parser(command)
     options = parser.parse_intermixed_args(first.rest)
@@ -73,7 +76,12 @@ def main_parser(commands: Mapping[str, Command]) -> CommandLine:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     parser.add_argument(
-        "command", choices=list(commands), metavar="COMMAND", help=argparse.SUPPRESS
+        "command",
+        nargs="?",
+        default=None,
+        choices=list(commands),
+        metavar="COMMAND",
+        help=argparse.SUPPRESS,
     )
     parser.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     add_global_options(parser)

@@ -77,12 +77,11 @@ class Output:
         else:
             self.lines([json.dumps(value, indent=2)])
 
-    def item(self, value: object) -> None:
-        """Print one of many documents: a line of JSON, or a document of a YAML stream."""
+    def item_text(self, value: object) -> str:
+        """Write one of many documents: a line of JSON, or a document of a YAML stream."""
         if self.form is OutputForm.YAML:
-            self.lines([f"---\n{yaml_text(value)}"])
-        else:
-            self.lines([json.dumps(value, separators=(",", ":"))])
+            return f"---\n{yaml_text(value)}"
+        return json.dumps(value, separators=(",", ":"))
 
     def lines(self, lines: list[str]) -> None:
         """Print lines, at once."""

@@ -7,7 +7,6 @@ from container_tracer.adapters.console.table import (
     ROWS_PER_HEADER,
     WIDTHS,
     SpanTable,
-    duration_text,
     fit_columns,
     fit_text,
 )
@@ -116,28 +115,3 @@ def test_an_empty_batch_is_no_line_not_even_a_header() -> None:
 )
 def test_text_is_fitted_by_the_cells_it_takes(text: str, fitted: str) -> None:
     assert fit_text(text, 5) == fitted
-
-
-@pytest.mark.parametrize(
-    ("duration_ns", "text"),
-    [
-        (0, "0 ns"),
-        (999, "999 ns"),
-        (1_000, "1 µs"),
-        (1_234, "1.23 µs"),
-        (999_499, "999 µs"),
-        (999_500, "1 ms"),
-        (45_600_000, "45.6 ms"),
-        (1_500_000_000, "1.5 s"),
-        (1_200_000_000_000, "20 min"),
-        (90_000_000_000_000, "25 h"),
-        (864_000_000_000_000_000, "10000 d"),
-    ],
-)
-def test_durations_read_easily(duration_ns: int, text: str) -> None:
-    assert duration_text(duration_ns) == text
-
-
-@given(st.integers(0, 2**62))
-def test_durations_fit_their_column(duration_ns: int) -> None:
-    assert len(duration_text(duration_ns)) <= WIDTHS["duration"]

@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from container_tracer.domain.model.durations import LONGEST_NS, parse_duration_ns
+from container_tracer.domain.model.durations import LONGEST_NS, duration_text, parse_duration_ns
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,28 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 def test_what_no_column_can_hold_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="longer than any trace can be"):
         parse_duration_ns(text, "ms")
+
+
+@pytest.mark.parametrize(
+    ("duration_ns", "text"),
+    [
+        (0, "0 ns"),
+        (999, "999 ns"),
+        (1_000, "1 µs"),
+        (1_234, "1.23 µs"),
+        (999_499, "999 µs"),
+        (999_500, "1 ms"),
+        (45_600_000, "45.6 ms"),
+        (1_500_000_000, "1.5 s"),
+        (1_200_000_000_000, "20 min"),
+        (90_000_000_000_000, "25 h"),
+        (864_000_000_000_000_000, "10000 d"),
+    ],
+)
+def test_durations_read_easily(duration_ns: int, text: str) -> None:
+    assert duration_text(duration_ns) == text
+
+
+@given(st.integers(0, 2**62))
+def test_durations_fit_eight_cells(duration_ns: int) -> None:
+    assert len(duration_text(duration_ns)) <= 8

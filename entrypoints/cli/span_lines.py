@@ -1,0 +1,135 @@
+"""Spans as lines for people: time, container, task, duration, and the call with its result."""
+
+from datetime import UTC, datetime
+
+from attrs import define
+from rich.cells import cell_len, set_cell_size
+
+from ...client import Dropped, Span
+from ...domain.model.durations import duration_text
+from ...domain.model.quoting import printable
+from .table import ELLIPSIS, GAP, cut_text, styled
+
+NARROW = 100
+"""A terminal with fewer cells shows a task without its number."""
+
+ADDRESSES_FROM = 2**40
+"""Results from here on are addresses, and are written as such."""
+
+DURATION_CELLS = 8
+TIME_CELLS = {False: 12, True: 30}
+
+
+@define(kw_only=True)
+class SpanLines:
+    """Lines of one stream; its columns grow with what they hold, and never shrink.
+
+    Without a `width` nothing is cut. The call is the last column: what has to be cut on a
+    terminal are its arguments, and never its name or its result.
+    """
+
+    width: int | None = None
+    wide: bool = False
+    colour: bool = False
+    _container: int = 9
+    _task: int = 4
+
+    def header(self) -> str:
+        """Name the columns."""
+        names = self._places("TIME", "CONTAINER", "TASK", "DURATION")
+        return styled(f"{names}CALL", "head", colour=self.colour)
+
+    def line(self, span: Span) -> str:
+        """Write a span."""
+        container, task = printable(self._label(span)), printable(self._task_of(span))
+        self._grow(container, task)
+        places = self._places(self._time(span), container, task, duration_text(span.duration_ns))
+        room = None if self.width is None else max(0, self.width - cell_len(places))
+        time, rest = places[: self._time_cells], places[self._time_cells :]
+        return f"{styled(time, 'dim', colour=self.colour)}{rest}{self._call(span, room)}"
+
+    def gap(self, dropped: Dropped) -> str:
+        """Write where spans are missing."""
+        text = f"... {dropped.spans} spans ({dropped.events} events) were not shown: too slow ..."
+        return styled(text, "warn", colour=self.colour)
+
+    @property
+    def _time_cells(self) -> int:
+        return TIME_CELLS[self.wide]
+
+    def _time(self, span: Span) -> str:
+        if self.wide and span.time:
+            return printable(span.time)
+        seconds, rest = divmod(span.start_ns, 10**9)
+        return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}.{rest // 10**6:03d}"
+
+    def _label(self, span: Span) -> str:
+        pod = f"{span.namespace}/{span.pod}" if span.namespace and self.wide else span.pod
+        if span.container in ("", span.pod):
+            return pod
+        return f"{pod} {span.container}" if pod else span.container
+
+    def _task_of(self, span: Span) -> str:
+        if self.wide:
+            return f"{span.command} {span.pid}/{span.tid}"
+        narrow = self.width is not None and self.width < NARROW
+        return span.command if narrow else f"{span.command}/{span.tid}"
+
+    def _grow(self, container: str, task: str) -> None:
+        self._container = max(self._container, cell_len(container))
+        self._task = max(self._task, cell_len(task))
+        if self.width is not None:
+            self._container = min(self._container, self.width // 5)
+            self._task = min(self._task, self.width // 6)
+
+    def _places(self, time: str, container: str, task: str, duration: str) -> str:
+        """Write everything before the call."""
+        places = (
+            _fitted(time, self._time_cells),
+            _fitted(container, self._container),
+            _fitted(task, self._task),
+            duration.rjust(DURATION_CELLS),
+        )
+        return "".join(f"{place}{GAP}" for place in places)
+
+    def _call(self, span: Span, room: int | None) -> str:
+        name = printable(span.name)
+        arguments = printable(_arguments(span))
+        result = printable(_result(span))
+        if room is not None:
+            name = cut_text(name, max(1, room - cell_len(result) - 2))
+            arguments = _shortened(arguments, room - cell_len(name) - cell_len(result))
+        style = "bad" if span.error else "warn" if span.incomplete else ""
+        return f"{name}{arguments}{styled(result, style, colour=self.colour)}"
+
+
+def _fitted(text: str, width: int) -> str:
+    text = cut_text(text, width)
+    return text + " " * (width - cell_len(text))
+
+
+def _arguments(span: Span) -> str:
+    if span.arguments is None:
+        return "(?)"
+    return "(" + ", ".join(f"{name}={value}" for name, value in span.arguments.items()) + ")"
+
+
+def _result(span: Span) -> str:
+    texts = []
+    if span.error:
+        texts.append(f" = {span.error}")
+    elif isinstance(span.result, int) and abs(span.result) >= ADDRESSES_FROM:
+        texts.append(f" = {span.result:#x}")
+    elif span.result is not None:
+        texts.append(f" = {span.result}")
+    if span.incomplete:
+        texts.append(f" [{span.incomplete}]")
+    return "".join(texts)
+
+
+def _shortened(arguments: str, room: int) -> str:
+    if cell_len(arguments) <= room:
+        return arguments
+    if room <= len("()") + 1:
+        return ""
+    return set_cell_size(arguments, room - 2).rstrip() + ELLIPSIS + ")"

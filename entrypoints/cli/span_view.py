@@ -1,0 +1,67 @@
+"""A stream of events on standard output, in the form that was asked for."""
+
+from typing import Self
+
+from attrs import define
+
+from ...client import Dropped, End, Event, Heartbeat, Span
+from .command import Invocation
+from .output import Output
+from .progress import ProgressLine, Tally, can_show_progress
+from .span_lines import SpanLines
+from .writing import LineWriter
+
+
+@define(kw_only=True, eq=False)
+class SpanView:
+    """Counts and shows events as they come; lives as long as a stream."""
+
+    output: Output
+    writer: LineWriter
+    lines: SpanLines
+    progress: ProgressLine
+    tally: Tally
+    _headed: bool = False
+
+    @classmethod
+    def of(cls, invocation: Invocation) -> Self:
+        """Make the view for a call of a command."""
+        output, tally = invocation.output, Tally()
+        enabled = can_show_progress(output.errors, invocation.environ)
+        return cls(
+            output=output,
+            writer=LineWriter(output.stream),
+            lines=SpanLines(width=output.width, wide=output.wide, colour=output.colour),
+            progress=ProgressLine(tally=tally, stream=output.errors, enabled=enabled),
+            tally=tally,
+        )
+
+    async def take(self, event: Event) -> None:
+        """Count an event, and show it; raise `BrokenPipeError` when nobody reads any more."""
+        match event:
+            case Span():
+                self.tally.spans += 1
+            case Dropped():
+                self.tally.dropped_spans += event.spans
+            case Heartbeat():
+                self.tally.lost_events = max(self.tally.lost_events, event.lost)
+                self.writer.check()
+            case End():
+                self.tally.lost_events = max(self.tally.lost_events, event.statistics.lost)
+        if self.output.for_people:
+            await self._tell(event)
+        elif isinstance(event, Span | Dropped | End):
+            await self._write(self.output.item_text(event.json))
+
+    async def _tell(self, event: Event) -> None:
+        if not isinstance(event, Span | Dropped):
+            return
+        line = self.lines.line(event) if isinstance(event, Span) else self.lines.gap(event)
+        if not self._headed:  # only now, because columns grow with what they hold
+            self._headed = True
+            await self._write(self.lines.header())
+        await self._write(line)
+
+    async def _write(self, text: str) -> None:
+        self.progress.erase()
+        await self.writer.write(text)
