@@ -1,8 +1,8 @@
 """The client: what a tracer can be asked for, as methods."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, Self, TypeVar
 
 from attrs import define, field, frozen
@@ -175,7 +175,7 @@ class TracerClient:
         """Return the summaries of all sessions, or of all parts of one."""
         return await self._get(f"{_path(session_id)}/summary", _summaries)
 
-    async def events(self, session_id: str) -> AsyncIterator[Event]:
+    async def events(self, session_id: str) -> AsyncGenerator[Event, None]:
         """Watch a session: `Opened`, then spans from now on, `End` at last."""
         async with self._connection.lines(
             f"{_path(session_id)}/events", silence_seconds=SILENCE_SECONDS
@@ -189,20 +189,28 @@ class TracerClient:
         raise ServerUnreachable("The stream of events broke off; the tracer may have died.")
 
     @asynccontextmanager
-    async def trace(self, request: TraceRequest) -> AsyncIterator[LiveTrace]:
-        """Trace as long as the block: the session is made, watched, started, and deleted.
-
-        It is watched before it starts, so nothing is missed. It is deleted whatever happens in
-        the block, be it an error or a cancellation.
-        """
-        session = await self._create_surely(request)
+    async def temporary(self, request: TraceRequest, *, run: bool = True) -> AsyncIterator[Session]:
+        """Make a session that lives as long as the block, and is deleted whatever happens."""
+        session = await self._create_surely(request, run=run)
         try:
-            events = self.events(session.handle)
+            yield session
+        finally:
+            await self.delete_surely(session.handle)
+
+    @asynccontextmanager
+    async def trace(self, request: TraceRequest) -> AsyncIterator[LiveTrace]:
+        """Trace as long as the block: a temporary session, watched before it starts.
+
+        So nothing is missed. It is deleted whatever happens in the block, be it an error or a
+        cancellation.
+        """
+        async with (
+            self.temporary(request, run=False) as session,
+            aclosing(self.events(session.handle)) as events,
+        ):
             await _until_opened(events)
             await self.start(session.handle)
             yield LiveTrace(session=session, client=self, events=events)
-        finally:
-            await self.delete_surely(session.handle)
 
     async def delete_surely(self, session_id: str) -> None:
         """Delete a session even while we are cancelled; one that is gone is fine."""
@@ -214,8 +222,8 @@ class TracerClient:
             if refused.problem.status != NOT_FOUND:
                 raise
 
-    async def _create_surely(self, request: TraceRequest) -> Session:
-        creation = asyncio.create_task(self.create(request), name="create session")
+    async def _create_surely(self, request: TraceRequest, *, run: bool) -> Session:
+        creation = asyncio.create_task(self.create(request, run=run), name="create session")
         try:
             await to_its_end(creation)
         except asyncio.CancelledError:

@@ -89,8 +89,10 @@ def _row(row: CallRow) -> Row:
         f"{call.count:,}",
         short_number(row.rate),
         Cell(short_number(call.errors), "bad" if call.errors else ""),
-        *(duration_text(ns) for ns in (call.p50_ns, call.p95_ns, call.p99_ns, call.max_ns)),
-        duration_text(call.total_ns),
+        *(
+            duration_text(ns) if call.max_ns else "-"
+            for ns in (call.p50_ns, call.p95_ns, call.p99_ns, call.max_ns, call.total_ns)
+        ),
         summary.node,
         summary.hook,
         f"{call.incomplete:,}",

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -22,6 +23,8 @@ from .writing import LineWriter
 ALL = "all"
 USUAL_HOOK = "trace_syscalls"
 SMALLEST_INTERVAL = 0.1
+LOOKS = 5
+"""Rates are since so many looks ago: events arrive in portions, not evenly."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -52,8 +55,8 @@ async def run(invocation: Invocation) -> int:
             return await _watch(invocation, tracer, words[0] if words else ALL)
         hooks = {hook.name for hook in await tracer.hooks()}
         request = top_request(invocation, words, hooks, usual=USUAL_HOOK)
-        async with tracer.trace(request) as trace:
-            return await _watch(invocation, tracer, trace.session.handle)
+        async with tracer.temporary(request) as session:
+            return await _watch(invocation, tracer, session.handle)
 
 
 async def _watch(invocation: Invocation, tracer: TracerClient, session_id: str) -> int:
@@ -88,7 +91,7 @@ class SummaryView:
     writer: LineWriter
     live: Live | None = None
     shown: int = 0
-    _before: dict[Key, tuple[int, int]] = field(factory=dict)
+    _looks: deque[dict[Key, tuple[int, int]]] = field(factory=lambda: deque(maxlen=LOOKS))
     _last: list[str] = field(factory=list)
 
     async def take(self, summaries: Sequence[Summary]) -> None:
@@ -111,8 +114,8 @@ class SummaryView:
 
     def _lines(self, summaries: Sequence[Summary]) -> list[str]:
         output = self.invocation.output
-        rows = call_rows(summaries, self._before)
-        self._before = {row.key: (row.summary.until_ns, row.call.count) for row in rows}
+        rows = call_rows(summaries, self._looks[0] if self._looks else {})
+        self._looks.append({row.key: (row.summary.until_ns, row.call.count) for row in rows})
         table = summary_table(rows, sort=self.invocation.options.sort)
         lines = table_lines(table, width=output.width, wide=output.wide, colour=output.colour)
         return [_head(summaries), *lines] if rows else [_head(summaries), table.empty]
