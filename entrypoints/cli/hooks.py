@@ -13,7 +13,7 @@ COLUMNS = (
     Column(title="GROUP", rank=1),
     Column(title="HOOK"),
     Column(title="AVAILABLE"),
-    Column(title="DESCRIPTION", flexible=True),
+    Column(title="DESCRIPTION", flexible=True, prose=True),
 )
 
 

@@ -33,7 +33,7 @@ class Column:
 
     A `wide` one is shown only where it was asked for or nothing is cut anyway. On a narrow
     terminal columns with a `rank` are given up, the highest first; then those that are
-    `flexible` are cut, and the rest never.
+    `flexible` are cut, and the rest never: names in their middle, `prose` at its end.
     """
 
     title: str
@@ -41,6 +41,7 @@ class Column:
     wide: bool = False
     rank: int = 0
     flexible: bool = False
+    prose: bool = False
 
 
 @frozen
@@ -108,13 +109,20 @@ def cut_text(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     if width < MIN_CUT:
-        return set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS * (width > 0)
+        return cut_end(text, width)
     tail = (width - 1) // 2
     head = set_cell_size(text, width - 1 - tail)
     rest = text
     while cell_len(rest) > tail:
         rest = rest[1:]
     return f"{head}{ELLIPSIS}{rest}"
+
+
+def cut_end(text: str, width: int) -> str:
+    """Cut a text at its end."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - 1)).rstrip() + ELLIPSIS * (width > 0)
 
 
 def styled(text: str, style: str, *, colour: bool) -> str:
@@ -138,7 +146,9 @@ def _line(
     texts, left = [], width
     last = max(widths)
     for index, cells in widths.items():
-        text = cut_text(row[index].text, cells if left is None else max(0, min(cells, left)))
+        room = cells if left is None else max(0, min(cells, left))
+        cut = cut_end if columns[index].prose else cut_text
+        text = cut(row[index].text, room)
         padding = " " * (cells - cell_len(text))
         if left is not None:
             left -= cells + len(GAP)

@@ -148,6 +148,7 @@ async def _view(invocation: Invocation) -> AsyncIterator[SummaryView]:
             )
             live = Live(console=console, screen=True, auto_refresh=False)
             view.live = stack.enter_context(live)
+            live.update(Text("Counting ..."), refresh=True)
         yield view
     output.lines(view.last_words())
 
