@@ -1,7 +1,8 @@
 import asyncio
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,7 +11,11 @@ from attrs import frozen
 
 from container_tracer.adapters.console.span_exporter import ConsoleSpanExporter
 from container_tracer.adapters.files.span_exporter import FileFormat, FileSpanExporter
+from container_tracer.adapters.jaeger.collector import CollectorAddress
+from container_tracer.adapters.jaeger.span_exporter import JaegerSpanExporter
+from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.domain.model.spans import SpanBatch
+from container_tracer.fakes.jaeger_collector import FakeJaegerCollector
 from container_tracer.fakes.span_exporter import FakeSpanExporter
 from container_tracer.fakes.spans import FakeSpan, awkward_batch, many_spans, span_batch
 from container_tracer.ports.errors import ExportFailed
@@ -22,39 +27,71 @@ Delivered: TypeAlias = list[tuple[int, int, str]]
 
 @frozen
 class Destination:
-    """An exporter, and how to look at what arrived through one of its sinks or all of them."""
+    """An exporter, and how to look at what arrived through one of its sinks or all of them.
+
+    What goes over a network is not `in_order`, and times may be rounded to `resolution_ns`.
+    """
 
     exporter: SpanExporter
-    delivered: Callable[[Sequence[SpanSink]], Delivered]
+    arrived: Callable[[Sequence[SpanSink]], Delivered]
+    in_order: bool = True
+    resolution_ns: int = 1
+
+    def delivered(self, sinks: Sequence[SpanSink]) -> Delivered:
+        return self._arranged(self.arrived(sinks))
+
+    def expected(self, *batches: SpanBatch) -> Delivered:
+        unit = self.resolution_ns
+        spans = (one for batch in batches for one in spans_of(batch))
+        rounded = [((start + unit // 2) // unit * unit, tid, name) for start, tid, name in spans]
+        return self._arranged(rounded)
+
+    def _arranged(self, spans: Delivered) -> Delivered:
+        return spans if self.in_order else sorted(spans)
 
 
-def expected(batch: SpanBatch) -> Delivered:
+def spans_of(batch: SpanBatch) -> Delivered:
     names = [batch.kinds[kind].name for kind in batch.kind]
     return list(zip(batch.start_ns.tolist(), batch.tid.tolist(), names, strict=True))
 
 
-def fake(_: Path) -> Destination:
+async def fake(_: Path, __: AsyncExitStack) -> Destination:
     exporter = FakeSpanExporter()
     return Destination(
-        exporter, lambda _: [one for batch in exporter.batches for one in expected(batch)]
+        exporter, lambda _: [one for batch in exporter.batches for one in spans_of(batch)]
     )
 
 
-def console(_: Path) -> Destination:
+async def console(_: Path, __: AsyncExitStack) -> Destination:
     stream = io.StringIO()
     return Destination(ConsoleSpanExporter(stream), lambda _: from_lines(stream.getvalue()))
 
 
-def file(file_format: FileFormat) -> Callable[[Path], Destination]:
+def file(file_format: FileFormat) -> Callable[[Path, AsyncExitStack], Awaitable[Destination]]:
     read = from_lines if file_format == "jsonl" else from_events
 
-    def make(directory: Path) -> Destination:
+    async def make(directory: Path, _: AsyncExitStack) -> Destination:
         return Destination(
             FileSpanExporter(directory, format=file_format),
             lambda sinks: [one for sink in sinks for one in read(Path(sink.output).read_text())],
         )
 
     return make
+
+
+async def jaeger(_: Path, stack: AsyncExitStack) -> Destination:
+    collector = await stack.enter_async_context(FakeJaegerCollector())
+    address = CollectorAddress(url=collector.endpoint)
+    return Destination(
+        JaegerSpanExporter(address=address, resource=ServiceResource()),
+        lambda _: [
+            (span.start_us * 1_000, int(span.tags["thread.id"]), span.name)
+            for span in collector.spans
+            if span.parent_id  # roots of slices are no calls
+        ],
+        in_order=False,
+        resolution_ns=1_000,
+    )
 
 
 def from_lines(text: str) -> Delivered:
@@ -73,11 +110,12 @@ def from_events(text: str) -> Delivered:
         pytest.param(console, id="console"),
         pytest.param(file("jsonl"), id="jsonl"),
         pytest.param(file("perfetto"), id="perfetto"),
+        pytest.param(jaeger, id="jaeger"),
     ]
 )
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Destination:
-    made: Destination = request.param(tmp_path)
-    return made
+async def destination(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Destination]:
+    async with AsyncExitStack() as stack:
+        yield await request.param(tmp_path, stack)
 
 
 def session(session_id: str) -> TraceContext:
@@ -90,16 +128,14 @@ class TestSpanExporter:
         for batch in (many_spans(5), awkward_batch(), many_spans(2)):
             await sink.write(batch)
         await sink.close()
-        assert destination.delivered([sink]) == [
-            *expected(many_spans(5)),
-            *expected(awkward_batch()),
-            *expected(many_spans(2)),
-        ]
+        assert destination.delivered([sink]) == destination.expected(
+            many_spans(5), awkward_batch(), many_spans(2)
+        )
 
     async def test_spans_have_arrived_when_write_returns(self, destination: Destination) -> None:
         sink = await destination.exporter.open(session("1"))
         await sink.write(many_spans(2))
-        assert destination.delivered([sink]) == expected(many_spans(2))
+        assert destination.delivered([sink]) == destination.expected(many_spans(2))
         await sink.close()
 
     async def test_an_empty_batch_is_nothing(self, destination: Destination) -> None:
@@ -109,7 +145,7 @@ class TestSpanExporter:
         await sink.write(many_spans(1))
         await sink.write(span_batch())
         await sink.close()
-        assert destination.delivered([sink]) == expected(many_spans(1))
+        assert destination.delivered([sink]) == destination.expected(many_spans(1))
 
     async def test_a_session_may_end_without_a_span(self, destination: Destination) -> None:
         sink = await destination.exporter.open(session("1"))
@@ -122,23 +158,21 @@ class TestSpanExporter:
         pairs = zip(sinks, batches, strict=True)
         await asyncio.gather(*(sink.write(batch) for sink, batch in pairs))
         await asyncio.gather(*(sink.close() for sink in sinks))
-        assert sorted(destination.delivered(sinks)) == sorted(
-            one for batch in batches for one in expected(batch)
-        )
+        assert sorted(destination.delivered(sinks)) == sorted(destination.expected(*batches))
 
     async def test_one_session_ends_and_others_go_on(self, destination: Destination) -> None:
         first, second = [await destination.exporter.open(session(one)) for one in ("1", "2")]
         await first.close()
         await second.write(many_spans(3))
         await second.close()
-        assert destination.delivered([second]) == expected(many_spans(3))
+        assert destination.delivered([second]) == destination.expected(many_spans(3))
 
     async def test_closing_again_is_harmless(self, destination: Destination) -> None:
         sink = await destination.exporter.open(session("1"))
         await sink.write(many_spans(1))
         await sink.close()
         await sink.close()
-        assert destination.delivered([sink]) == expected(many_spans(1))
+        assert destination.delivered([sink]) == destination.expected(many_spans(1))
 
     async def test_what_comes_after_the_close_is_refused(self, destination: Destination) -> None:
         sink = await destination.exporter.open(session("1"))
@@ -153,9 +187,9 @@ class TestSpanExporter:
             sinks.append(await destination.exporter.open(session("1")))
             await sinks[-1].write(many_spans(2))
             await sinks[-1].close()
-        assert destination.delivered(sinks) == 2 * expected(many_spans(2))
+        assert destination.delivered(sinks) == destination.expected(*2 * [many_spans(2)])
 
-    def test_it_has_a_name(self, destination: Destination) -> None:
+    async def test_it_has_a_name(self, destination: Destination) -> None:
         assert destination.exporter.name
 
 
