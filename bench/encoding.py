@@ -91,7 +91,7 @@ def show_profile(work: Callable[[], object]) -> None:
     with cProfile.Profile() as profiler:
         for _ in range(ROUNDS):
             work()
-    pstats.Stats(profiler).sort_stats("tottime").print_stats(16)
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(18)
 
 
 def recorded_kinds() -> Sequence[SpanKind]:

@@ -7,7 +7,6 @@ There is no object per span, and the bytes are those a protobuf library would wr
 padded. Only the order of a span's fields is our own, which readers may not depend on.
 """
 
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -16,26 +15,19 @@ from attrs import define, field
 from ...domain.model.pod import Container
 from ...domain.model.span_attributes import (
     ServiceResource,
-    root_attributes,
-    root_name,
 )
 from ...domain.model.spans import Int64, SpanBatch
 from ...domain.model.traces import SessionTrace, TracedBatch
+from .encoding_columns import SPILL
 from .encoding_messages import (
-    KIND_INTERNAL,
     RESOURCE_ATTRIBUTE,
-    SPAN_ATTRIBUTE,
     attributes,
-    delimited,
-    link,
     resource_openings,
-    root_id,
     session_span,
     text,
-    times,
-    trace_id,
     whole_spans,
 )
+from .encoding_roots import TaskAttributes, encoded_roots
 from .encoding_rows import Rows
 from .encoding_vocabulary import Vocabulary
 
@@ -67,8 +59,9 @@ class SpanEncoder:
         """
         if not len(traced.spans):
             return []
-        rows = Rows.of(traced, self._words(traced.spans))
-        roots = list(_roots(traced, session))
+        tasks = TaskAttributes(traced.spans.commands)
+        rows = Rows.of(traced, self._words(traced.spans), tasks)
+        roots = list(encoded_roots(traced, session, tasks))
         row_end, slices = np.cumsum(rows.size), traced.slices
         slice_end = row_end[slices.first + slices.count - 1]
         slice_begin = np.concatenate([[0], slice_end[:-1]])
@@ -84,10 +77,10 @@ class SpanEncoder:
                 shift[first:end] = written + len(opening) - slice_begin[first]
                 written += len(opening) + rows_bytes
             bounds.append(written)
-        data = np.empty(written, np.uint8)
+        data = np.empty(written + SPILL, np.uint8)
+        rows.put(data, row_end - rows.size + shift[traced.slice_of])
         for at, opening in parts:
             data[at : at + len(opening)] = np.frombuffer(opening, np.uint8)
-        rows.put(data, row_end - rows.size + shift[traced.slice_of])
         return [data[begin:end].tobytes() for begin, end in pairwise(bounds)]
 
     def session(self, session: SessionTrace, *, ended_ns: int) -> bytes:
@@ -134,25 +127,3 @@ class SpanEncoder:
                 self._resources.clear()
             self._resources[key] = attributes(RESOURCE_ATTRIBUTE, self.resource.of(container))
         return self._resources[key]
-
-
-def _roots(traced: TracedBatch, session: SessionTrace) -> Iterator[bytes]:
-    """Encode the root span of each slice as `ScopeSpans` has it."""
-    batch, slices = traced.spans, traced.slices
-    linked = link(session)
-    for number in range(len(slices)):
-        described = root_attributes(batch, slices, number, session)
-        yield delimited(
-            2,
-            b"".join(
-                (
-                    trace_id(slices, number),
-                    delimited(2, root_id(slices, number)),
-                    text(5, root_name(batch, slices, number)),
-                    KIND_INTERNAL,
-                    times(int(slices.start_ns[number]), int(slices.end_ns[number])),
-                    attributes(SPAN_ATTRIBUTE, described),
-                    linked,
-                )
-            ),
-        )

@@ -6,16 +6,16 @@ from collections.abc import Iterable
 import numpy as np
 from attrs import define, field, frozen
 
-from ...domain.model.spans import Int64, UInt8, UInt64
+from ...domain.model.spans import Int32, Int64, UInt8, UInt64
 
 MAX_VARINT, MAX_HEX = 10, 16
 """How many bytes 64 bits take."""
 
-DIGIT_STRIDE = 16
-"""Numbers in columns have their bytes so far apart."""
+SPILL = 16
+"""Digits are written so wide; what spills over their end is for others to write afterwards."""
 
-_VARINT_LIMITS = np.array([1 << 7 * count for count in range(1, MAX_VARINT)], np.uint64)
-_HEX_LIMITS = np.array([1 << 4 * count for count in range(1, MAX_HEX)], np.uint64)
+_VARINT_LENGTHS = np.array([1, *(-(-bits // 7) for bits in range(1, 65))])
+_HEX_LENGTHS = np.array([1, *(-(-bits // 4) for bits in range(1, 65))])
 _CONTINUED = np.array(
     [sum(0x80 << 8 * place for place in range(min(count, 9) - 1)) for count in range(9)]
     + [0x8080808080808080] * 2,
@@ -26,18 +26,21 @@ _CONTINUED = np.array(
 
 def varint_lengths(numbers: UInt64) -> Int64:
     """Count the bytes of each number as a varint."""
-    lengths: Int64 = np.searchsorted(_VARINT_LIMITS, numbers, side="right") + 1
-    return lengths
+    return _VARINT_LENGTHS[_bit_lengths(numbers)]
 
 
 def hex_lengths(numbers: UInt64) -> Int64:
     """Count the hex digits of each number."""
-    lengths: Int64 = np.searchsorted(_HEX_LIMITS, numbers, side="right") + 1
-    return lengths
+    return _HEX_LENGTHS[_bit_lengths(numbers)]
 
 
-def varints(numbers: UInt64, lengths: Int64) -> UInt8:
-    """Encode numbers as varints of the given (least) lengths, `DIGIT_STRIDE` bytes apart."""
+def _bit_lengths(numbers: UInt64) -> Int32:
+    # Without the bit below its highest, no number is rounded up to a power of two.
+    return np.frexp((numbers & ~(numbers >> 1)).astype(np.float64))[1]
+
+
+def varints(numbers: UInt64, lengths: Int64) -> UInt64:
+    """Encode numbers as varints of the given (least) lengths, in two words of bytes each."""
     digits = np.empty((len(numbers), 2), "<u8")
     low = numbers & 0xFF_FFFF_FFFF_FFFF
     # Halves, quarters, eighths: each step makes room for a bit at the top of every part.
@@ -49,11 +52,11 @@ def varints(numbers: UInt64, lengths: Int64) -> UInt8:
         high = numbers >> 56
         more = (lengths == MAX_VARINT).astype(np.uint64) << 7
         digits[:, 1] = high & 0x7F | high >> 7 << 8 | more
-    return digits.view(np.uint8).reshape(-1)
+    return digits
 
 
-def hex_digits(numbers: UInt64, lengths: Int64) -> UInt8:
-    """Write numbers as so many lower-case hex digits, `DIGIT_STRIDE` bytes apart."""
+def hex_digits(numbers: UInt64, lengths: Int64) -> UInt64:
+    """Write numbers as so many lower-case hex digits, in two words of bytes each."""
     first = numbers << (4 * (MAX_HEX - lengths)).astype(np.uint64)
     part = np.stack([first >> 32, first & 0xFFFF_FFFF], axis=1)
     part = (part << 16 | part) & 0xFFFF_0000_FFFF
@@ -61,7 +64,21 @@ def hex_digits(numbers: UInt64, lengths: Int64) -> UInt8:
     part = (part << 4 | part) & 0x0F0F_0F0F_0F0F_0F0F
     letters = (part + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
     part += 0x3030_3030_3030_3030 + letters * 0x27
-    return part.astype(">u8").view(np.uint8).reshape(-1)
+    return part.astype(">u8")
+
+
+def put_varints(target: UInt8, at: Int64, numbers: UInt64, lengths: Int64) -> None:
+    """Write varints; up to 7 bytes behind each may be overwritten."""
+    words = varints(numbers, lengths)
+    places(target, 8)[at] = words[:, 0].view("V8")
+    long = np.flatnonzero(lengths > 8)  # noqa: PLR2004 - bytes of the first word
+    if len(long):
+        places(target, 2)[at[long] + 8] = words[long, 1].astype("<u2").view("V2")
+
+
+def put_hex(target: UInt8, at: Int64, numbers: UInt64, lengths: Int64) -> None:
+    """Write hex digits; up to 15 bytes behind each may be overwritten."""
+    places(target, MAX_HEX)[at] = hex_digits(numbers, lengths).view(f"V{MAX_HEX}")[:, 0]
 
 
 @frozen(eq=False)

@@ -16,6 +16,8 @@ SPAN_ATTRIBUTE = 9
 RESOURCE_ATTRIBUTE = 1
 INT_VALUE = b"\x18"
 _DELIMITED = 2
+_SHORT = 128
+"""Smaller numbers are one byte."""
 _STATUS_ERROR = b"\x18\x02"
 _ALL_BITS = (1 << 64) - 1
 
@@ -23,10 +25,10 @@ _ALL_BITS = (1 << 64) - 1
 def varint(number: int) -> bytes:
     """Encode a number, seven bits to a byte; a negative one as its 64 bits."""
     number &= _ALL_BITS
-    if number < 128:  # noqa: PLR2004 - seven bits
+    if number < _SHORT:
         return bytes((number,))
     encoded = bytearray()
-    while number > 127:  # noqa: PLR2004
+    while number >= _SHORT:
         encoded.append(number & 127 | 128)
         number >>= 7
     encoded.append(number)
@@ -40,7 +42,8 @@ def delimited(field: int, content: bytes) -> bytes:
 
 def opening(field: int, length: int) -> bytes:
     """Encode what stands before the content of such a field."""
-    return varint(field << 3 | _DELIMITED) + varint(length)
+    tag = field << 3 | _DELIMITED  # below 128 in all messages here
+    return bytes((tag, length)) if length < _SHORT else bytes((tag,)) + varint(length)
 
 
 def text(field: int, content: str) -> bytes:

@@ -3,11 +3,11 @@
 import numpy as np
 from attrs import frozen
 
-from ...domain.model.span_attributes import task_attributes
 from ...domain.model.spans import Int64, UInt8
 from ...domain.model.traces import TracedBatch
-from .encoding_columns import DIGIT_STRIDE, PieceColumns, put, varint_lengths, varints
-from .encoding_messages import SPAN_ATTRIBUTE, attributes, delimited, root_id, trace_id
+from .encoding_columns import PieceColumns, places, put, put_varints, varint_lengths
+from .encoding_messages import delimited, root_id, trace_id
+from .encoding_roots import TaskAttributes
 from .encoding_values import Values
 from .encoding_vocabulary import Vocabulary
 
@@ -40,14 +40,14 @@ class Rows:
     size: Int64
 
     @classmethod
-    def of(cls, traced: TracedBatch, words: Vocabulary) -> "Rows":
+    def of(cls, traced: TracedBatch, words: Vocabulary, tasks: TaskAttributes) -> "Rows":
         """Find the pieces of each span of a batch."""
         batch, failed = traced.spans, traced.spans.failed
         head = words.heads(batch)
         values = words.values(batch, failed)
         ending_row, ending = words.endings(batch, failed)
         pieces = words.pieces()
-        run, run_of = _runs(traced)
+        run, run_of = _runs(traced, tasks)
         size = run.length[run_of] + pieces.length[head] + _MOMENTS.itemsize
         size += _summed(values.row, values.length, len(batch))
         size[ending_row] += pieces.length[ending]
@@ -66,33 +66,30 @@ class Rows:
         )
 
     def put(self, data: UInt8, at: Int64) -> None:
-        """Write all rows, each where it begins."""
-        opening, pieces = self.opening, self.pieces
-        inside = (self.size - opening).view(np.uint64)
+        """Write all rows, each where it begins; `SPILL` bytes behind each are overwritten."""
+        pieces, run, run_of = self.pieces, self.run, self.run_of
+        inside = at + self.opening
+        moments_at = inside + run.length[run_of]
+        head_at = moments_at + _MOMENTS.itemsize
+        self._put_values(data, head_at + pieces.length[self.head])
+        put_varints(data, at + 1, (self.size - self.opening).view(np.uint64), self.opening - 1)
         data[at] = 0x12
-        numbers = DIGIT_STRIDE * np.arange(len(at))
-        put(data, at + 1, varints(inside, opening - 1), numbers, opening - 1)
-        row_end, at = at + self.size, at + opening
-        run_length = self.run.length[self.run_of]
-        put(data, at, self.run.source, self.run.begin[self.run_of], run_length)
-        at = at + run_length
-        width = _MOMENTS.itemsize
-        np.ndarray((max(len(data) - width + 1, 0),), f"V{width}", data, strides=(1,))[at] = (
-            self.moments
-        )
-        at = at + width
-        head_length = pieces.length[self.head]
-        put(data, at, pieces.source, pieces.begin[self.head], head_length)
-        values = self.values
-        if len(values.row):
-            before = np.cumsum(values.length) - values.length
-            first = np.searchsorted(values.row, np.arange(len(at)))
-            first = np.minimum(first, len(before) - 1)
-            values_at = (at + head_length - before[first])[values.row] + before
-            values.put(data, values_at, pieces)
-        ending_length = pieces.length[self.ending]
-        ending_at = row_end[self.ending_row] - ending_length
-        put(data, ending_at, pieces.source, pieces.begin[self.ending], ending_length)
+        put(data, inside, run.source, run.begin[run_of], run.length[run_of])
+        places(data, _MOMENTS.itemsize)[moments_at] = self.moments
+        put(data, head_at, pieces.source, pieces.begin[self.head], pieces.length[self.head])
+        length = pieces.length[self.ending]
+        ending_at = (at + self.size)[self.ending_row] - length
+        put(data, ending_at, pieces.source, pieces.begin[self.ending], length)
+
+    def _put_values(self, data: UInt8, at: Int64) -> None:
+        """Write the values of each row, the first of them where `at` says."""
+        row, length = self.values.row, self.values.length
+        if len(row):
+            before = np.cumsum(length) - length
+            first = np.flatnonzero(np.diff(row, prepend=-1))
+            at = at.copy()
+            at[row[first]] -= before[first]
+            self.values.put(data, at[row] + before, self.pieces)
 
 
 def _summed(row: Int64, length: Int64, rows: int) -> Int64:
@@ -108,7 +105,7 @@ def _moments(traced: TracedBatch) -> UInt8:
     return moments.view(f"V{_MOMENTS.itemsize}")
 
 
-def _runs(traced: TracedBatch) -> tuple[PieceColumns, Int64]:
+def _runs(traced: TracedBatch, tasks: TaskAttributes) -> tuple[PieceColumns, Int64]:
     """Encode what spans in a row say alike: trace, root, and who did it; and number the runs."""
     batch, slices = traced.spans, traced.slices
     begins = np.zeros(len(batch), np.bool_)
@@ -116,17 +113,10 @@ def _runs(traced: TracedBatch) -> tuple[PieceColumns, Int64]:
     for column in (batch.pid, batch.tid, batch.command):
         begins[1:] |= column[1:] != column[:-1]
     first = np.flatnonzero(begins)
-    rows = zip(
-        traced.slice_of[first].tolist(),
-        batch.pid[first].tolist(),
-        batch.tid[first].tolist(),
-        batch.command[first].tolist(),
-        strict=True,
-    )
+    number = traced.slice_of[first].tolist()
+    who = tasks.encoded(batch.pid[first], batch.tid[first], batch.command[first])
     pieces = PieceColumns.of(
-        trace_id(slices, number)
-        + delimited(4, root_id(slices, number))
-        + attributes(SPAN_ATTRIBUTE, task_attributes(pid, tid, batch.commands[command]))
-        for number, pid, tid, command in rows
+        trace_id(slices, one) + delimited(4, root_id(slices, one)) + task
+        for one, task in zip(number, who, strict=True)
     )
     return pieces, np.cumsum(begins) - 1

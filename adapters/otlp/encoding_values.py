@@ -4,7 +4,7 @@ import numpy as np
 from attrs import define, field, frozen
 
 from ...domain.model.spans import Int64, UInt8, UInt64
-from .encoding_columns import DIGIT_STRIDE, PieceColumns, hex_digits, put, varints
+from .encoding_columns import PieceColumns, put, put_hex, put_varints
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -24,20 +24,13 @@ class Values:
     hex: "Digits"
 
     def put(self, target: UInt8, at: Int64, pieces: PieceColumns) -> None:
-        """Write them where each begins."""
+        """Write them where each begins; `SPILL` bytes behind may be overwritten."""
         length = pieces.length[self.piece]
+        # Digits first: they spill over what comes next, which is then written. The varints are
+        # last of them because they spill less than lies between any two digits.
+        for digits, write in ((self.hex, put_hex), (self.varint, put_varints)):
+            write(target, (at + length)[digits.value], digits.number, digits.count)
         put(target, at, pieces.source, pieces.begin[self.piece], length)
-        for digits, encoded in ((self.varint, varints), (self.hex, hex_digits)):
-            if len(digits.value):
-                digits_at = at[digits.value] + length[digits.value]
-                source = encoded(digits.number, digits.count)
-                put(
-                    target,
-                    digits_at,
-                    source,
-                    DIGIT_STRIDE * np.arange(len(digits.value)),
-                    digits.count,
-                )
 
 
 @frozen(eq=False)

@@ -130,13 +130,17 @@ def root_attributes(
     batch: SpanBatch, slices: Slices, number: int, session: SessionTrace
 ) -> Attributes:
     """Describe the root span of a slice; it can be searched for by what its session says."""
+    command = batch.commands[slices.command[number]]
     return {
         **session.attributes,
-        **task_attributes(
-            int(slices.pid[number]),
-            int(slices.tid[number]),
-            batch.commands[slices.command[number]],
-        ),
+        **task_attributes(int(slices.pid[number]), int(slices.tid[number]), command),
+        **slice_attributes(slices, number),
+    }
+
+
+def slice_attributes(slices: Slices, number: int) -> Attributes:
+    """Sum up a slice."""
+    return {
         "container_tracer.spans": int(slices.count[number]),
         "container_tracer.failed": int(slices.failed[number]),
         "container_tracer.events": int(slices.events[number]),
