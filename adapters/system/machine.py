@@ -50,7 +50,6 @@ class MachineReader:
     def process(self) -> ProcessFacts:
         """Read what the kernel says of this program."""
         own = self.procfs / "self"
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         return ProcessFacts(
             uid=os.geteuid(),
             status=reading(own / "status"),
@@ -59,7 +58,7 @@ class MachineReader:
             pid_namespace=link(own / "ns/pid"),
             kernel_thread=reading(self.procfs / "2/comm"),
             security_profile=reading(own / "attr/current"),
-            nofile=(soft, hard),
+            nofile=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         )
 
     def kernel(self) -> KernelFacts:

@@ -3,7 +3,8 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from ...domain.model.diagnosis.finding import Finding, Verdict
+from ...domain.model.diagnosis.finding import Finding, Verdict, counted, prevents_tracing
+from ...domain.model.quoting import printable
 from .table import styled
 
 _MARKS = {
@@ -30,16 +31,16 @@ def closing_line(findings: Sequence[Finding]) -> str:
     """Sum up: can this be traced, and what is there to read above."""
     problems = sum(one.verdict is Verdict.PROBLEM for one in findings)
     warnings = sum(one.verdict is Verdict.WARNING for one in findings)
-    beside = f"; {_many(warnings, 'warning')}" if warnings else ""
+    beside = f"; {counted(warnings, 'warning')}" if warnings else ""
     if problems:
-        return f"Tracing is not possible: {_many(problems, 'problem')}{beside}."
+        return f"Tracing is not possible: {counted(problems, 'problem')}{beside}."
     return f"Tracing is possible{beside}."
 
 
 def findings_document(findings: Sequence[Finding]) -> dict[str, object]:
     """Write findings as a document for programs."""
     return {
-        "Possible": not any(one.verdict is Verdict.PROBLEM for one in findings),
+        "Possible": not prevents_tracing(findings),
         "Findings": [
             {
                 "Subject": one.subject,
@@ -55,24 +56,26 @@ def findings_document(findings: Sequence[Finding]) -> dict[str, object]:
 
 def _lines(finding: Finding, width: int | None, *, colour: bool) -> list[str]:
     mark, style = _MARKS[finding.verdict]
-    texts = [finding.what] if width is None else _wrapped(finding.what, width)
+    texts = _fitted(finding.what, width)
     first = styled(f"{mark:<{_MARK_CELLS}}", style, colour=colour) + texts[0]
     lines = [first, *(_indented(text) for text in texts[1:])]
     if finding.why:
-        whys = [finding.why] if width is None else _wrapped(finding.why, width)
+        whys = _fitted(finding.why, width)
         lines += [_indented(styled(why, "dim", colour=colour)) for why in whys]
     if finding.mend:
-        lines.append(_indented(f"mend: {styled(finding.mend, 'name', colour=colour)}"))
+        mend = styled(printable(finding.mend), "name", colour=colour)
+        lines.append(_indented(f"mend: {mend}"))
     return lines
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(width - _MARK_CELLS, _SMALLEST_TEXT), break_on_hyphens=False)
+def _fitted(sentence: str, width: int | None) -> list[str]:
+    # Names of instances and reasons of servers are other people's words.
+    text = printable(sentence)
+    if width is None:
+        return [text]
+    cells = max(width - _MARK_CELLS, _SMALLEST_TEXT)
+    return textwrap.wrap(text, cells, break_on_hyphens=False)
 
 
 def _indented(text: str) -> str:
     return " " * _MARK_CELLS + text
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -47,7 +47,7 @@ class ProcessFacts:
     """This program: `status`, `uid_map` and `mountinfo` are its own in procfs.
 
     `pid_namespace` is where the link `ns/pid` leads; `kernel_thread` the name of pid 2; `nofile`
-    how many files it may open, and may be allowed to (-1: any number).
+    how many files it may open (-1: any number).
     """
 
     uid: int = 0
@@ -57,7 +57,7 @@ class ProcessFacts:
     pid_namespace: Reading = MISSING
     kernel_thread: Reading = MISSING
     security_profile: Reading = MISSING
-    nofile: tuple[int, int] = (1024, 1024)
+    nofile: int = 1024
 
 
 @frozen(kw_only=True)

@@ -52,3 +52,8 @@ def problem(subject: str, what: str, *, why: str = "", mend: str = "") -> Findin
 def prevents_tracing(findings: Iterable[Finding]) -> bool:
     """Tell whether any of the findings is a problem."""
     return any(one.verdict is Verdict.PROBLEM for one in findings)
+
+
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -81,19 +81,19 @@ def memory(facts: MachineFacts) -> Iterator[Finding]:
 def files(facts: MachineFacts) -> Iterator[Finding]:
     """Look at the limit on open files: a source takes one per processor."""
     cpus = len(cpu_list(facts.hardware.online_cpus.text))
-    soft, _ = facts.process.nofile
+    may = facts.process.nofile
     need = _OTHER_FILES + _SOURCES * (cpus + 2)
-    if 0 <= soft < need:
+    if 0 <= may < need:
         yield warning(
             "open files",
-            f"This program may open {soft} files; {_SOURCES} sources and their exporters want"
+            f"This program may open {may} files; {_SOURCES} sources and their exporters want"
             f" {need}.",
             why="A source takes a file per processor, and a request or a watcher one each.",
             mend=f"ulimit -n {need}",
         )
     else:
         yield ok(
-            "open files", f"This program may open {'any number of' if soft < 0 else soft} files."
+            "open files", f"This program may open {'any number of' if may < 0 else may} files."
         )
 
 

@@ -1,10 +1,11 @@
 """Is tracefs there and usable, and who else uses it now."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from .facts import MachineFacts, RecorderFacts, Refusal
-from .finding import Finding, info, ok, problem, warning
-from .nodes import node_pids
+from .finding import Finding, counted, info, ok, problem, warning
+from .nodes import node_pids, private_node_pids
 
 OUR_PREFIX = "container-tracer_"
 NEEDED_CLOCK = "mono"
@@ -130,14 +131,15 @@ def _busy(recorder: RecorderFacts, folder: str) -> Iterator[Finding]:
             "other tracers",
             f"{who} has the tracer {recorder.tracer.text.strip()} on.",
             why="A tracer of functions slows everything on this machine.",
-            mend=f"echo nop > {place}/current_tracer",
+            mend=f"echo nop > {shlex.quote(place)}/current_tracer",
         )
     events = recorder.events.words
     if not events:
         return
     systems = sorted({event.partition(":")[0] for event in events})
-    mend = f"echo > {place}/set_event"
-    what = f"{who} has {_many(len(events), 'event')} on ({_some(systems)})."
+    mend = f"echo > {shlex.quote(place)}/set_event"
+    off = ", but recording is off" if recorder.tracing_on.words == ["0"] else ""
+    what = f"{who} has {counted(len(events), 'event')} on ({_some(systems)}){off}."
     if set(systems) & set(_SYSCALL_SYSTEMS):
         why = "Events of system calls cost every process on this machine about 90 ns per call."
         yield warning("other tracers", what, why=why, mend=mend)
@@ -150,22 +152,21 @@ def our_instances(facts: MachineFacts) -> Iterator[Finding]:
     ours = [one.name for one in facts.tracefs.recorders if one.name.startswith(OUR_PREFIX)]
     if not ours:
         return
-    what = f"There {'is' if len(ours) == 1 else 'are'} {_many(len(ours), 'instance')} of ours"
-    if node_pids(facts.surroundings.commands):
-        yield info("instances", f"{what}, and a tracer-node that runs: {_some(ours)}.")
+    what = f"There {'is' if len(ours) == 1 else 'are'} {counted(len(ours), 'instance')} of ours"
+    commands = facts.surroundings.commands
+    if pids := node_pids(commands) + private_node_pids(commands):
+        running = ", ".join(str(pid) for pid in pids)
+        yield info("instances", f"{what}: {_some(ours)}; a node runs (pid {running}).")
     else:
         yield warning(
             "instances",
-            f"{what}, but no tracer-node was found to run: {_some(ours)}.",
+            f"{what}, but no node was found to run: {_some(ours)}.",
             why="What a killed node left goes on recording, which costs every process; a node of"
-            " the same name removes it when it starts.",
-            mend="; ".join(f"rmdir {facts.tracefs.folder}/instances/{name}" for name in ours[:3])
-            + "   (refused where one is still in use)",
+            " the same name removes it when it starts. The kernel keeps what is still in use.",
+            mend=shlex.join(
+                ["rmdir", *(f"{facts.tracefs.folder}/instances/{name}" for name in ours)]
+            ),
         )
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _some(names: Sequence[str], most: int = 4) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +55,7 @@ def test_this_program_is_read_from_the_procfs_given(reader: MachineReader) -> No
     assert facts.security_profile.text == "unconfined\n"
     assert facts.pid_namespace.text == "pid:[4026531836]"
     assert facts.kernel_thread.words == ["kthreadd"]
-    assert facts.nofile[0] != 0
+    assert facts.nofile == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def test_kernel_and_hardware_are_read_from_their_files(reader: MachineReader) -> None:

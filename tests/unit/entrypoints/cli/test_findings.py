@@ -47,6 +47,13 @@ def test_colours_change_nothing_but_colours() -> None:
     assert coloured[0] == "\x1b[32mok       \x1b[0mThis is root."
 
 
+@pytest.mark.parametrize("width", [None, 80])
+def test_other_peoples_words_cannot_steer_the_terminal(width: int | None) -> None:
+    evil = problem("a", "Named \x1b[2J\n.", why="Because \x1b]0;\x07.", mend="rmdir '\x1b[1m'")
+    text = "".join(finding_lines([evil], width=width))
+    assert text.isprintable()
+
+
 def test_the_closing_line_sums_up() -> None:
     alarming = warning("a", "A.", why="B.")
     assert closing_line([FINE]) == "Tracing is possible."

@@ -39,7 +39,7 @@ def healthy() -> MachineFacts:
             pid_namespace=Reading("pid:[4026531836]"),
             kernel_thread=Reading("kthreadd\n"),
             security_profile=Reading("unconfined\n"),
-            nofile=(65536, 65536),
+            nofile=65536,
         ),
         kernel=KernelFacts(
             release="6.18.0",

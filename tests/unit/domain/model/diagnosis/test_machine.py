@@ -1,6 +1,7 @@
 """The diagnosis of a machine: for each fact that matters, what is said and how it is mended."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -195,8 +196,8 @@ CASES: list[Case] = [
         "--buffer-kib 512",
     ),
     ("memory", "hardware", {"meminfo": MISSING}, "info", "could not be found out", ""),
-    ("open files", "process", {"nofile": (128, 1024)}, "warning", "128 files", "ulimit -n 280"),
-    ("open files", "process", {"nofile": (-1, -1)}, "ok", "any number", ""),
+    ("open files", "process", {"nofile": 128}, "warning", "128 files", "ulimit -n 280"),
+    ("open files", "process", {"nofile": -1}, "ok", "any number", ""),
     ("cgroups", "process", {"mountinfo": Reading("")}, "warning", "No cgroups", "/sys:/sys"),
     ("cgroups", "surroundings", {"pod_cgroups": ("kubepods.slice",)}, "info", "systemd", ""),
     ("cgroups", "surroundings", {"pod_cgroups": ("kubepods",)}, "info", "cgroupfs", ""),
@@ -332,6 +333,12 @@ def recorder(name: str, events: str = "", tracer: str = "nop\n") -> RecorderFact
         ([recorder("", "raw_syscalls:sys_enter")], "warning", "The top", "tracing/set_event"),
         ([recorder("a", "sched:x\nirq:y")], "info", "2 events on (irq, sched)", "a/set_event"),
         ([recorder("a", tracer="function\n")], "warning", "tracer function", "echo nop >"),
+        (
+            [recorder("a; b", "irq:y")],
+            "info",
+            "instance a; b",
+            "'/sys/kernel/tracing/instances/a; b'",
+        ),
         ([recorder("container-tracer_n_1", "syscalls:x")], "ok", "Nobody else", ""),
     ],
 )
@@ -344,17 +351,30 @@ def test_others_who_record_are_told_by_name(
     assert mend in finding.mend
 
 
+def test_events_that_are_on_while_recording_is_off_are_told_so(found: Found) -> None:
+    idle = evolve(recorder("a", "irq:y"), tracing_on=Reading("0\n"))
+    (finding,) = found("other tracers", "tracefs", recorders=(idle,))
+    assert finding.what == "The instance a has 1 event on (irq), but recording is off."
+
+
 def test_an_instance_of_ours_without_a_node_is_a_leftover(healthy: MachineFacts) -> None:
     tracefs = evolve(healthy.tracefs, recorders=(recorder("container-tracer_n_0a"),))
     left = evolve(healthy, tracefs=tracefs)
     (finding,) = [one for one in diagnose(left) if one.subject == "instances"]
     assert finding.verdict == "warning"
     assert "rmdir /sys/kernel/tracing/instances/container-tracer_n_0a" in finding.mend
-    around = evolve(healthy.surroundings, commands={5: ("tracer-node",)})
-    (finding,) = [
-        one for one in diagnose(evolve(left, surroundings=around)) if one.subject == "instances"
-    ]
-    assert (finding.verdict, finding.mend) == ("info", "")
+    private = ("python3", "-m", "container_tracer.entrypoints.cli.attached_node")
+    for command in (("tracer-node",), private):
+        around = evolve(healthy.surroundings, commands={5: command})
+        findings = diagnose(evolve(left, surroundings=around))
+        (finding,) = [one for one in findings if one.subject == "instances"]
+        assert (finding.verdict, finding.mend) == ("info", "")
+        assert "(pid 5)" in finding.what
+
+
+def test_modules_that_are_watched_for_are_those_there_are() -> None:
+    assert find_spec("container_tracer.entrypoints.node.__main__")
+    assert find_spec("container_tracer.entrypoints.cli.attached_node")
 
 
 def test_a_price_of_nothing_divides_by_nothing(found: Found) -> None:
