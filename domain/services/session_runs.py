@@ -9,8 +9,10 @@ from ...ports.clock import Clock
 from ...ports.span_exporter import SpanExporter, TraceContext
 from ..model.session import TraceSession
 from ..model.share import SessionShare
+from ..model.spans import SpanBatch
 from .deliveries import Deliveries
 from .inventory import PodInventory
+from .live import LiveSpans
 from .shared_source import Subscription
 from .sources import TraceSources
 
@@ -42,6 +44,7 @@ class SessionRuns:
     trace_sources: TraceSources
     exporters: Mapping[str, SpanExporter]
     clock: Clock
+    live: LiveSpans
     _runs: dict[str, SessionRun] = field(factory=dict)
 
     def of(self, session_id: str) -> SessionRun | None:
@@ -82,7 +85,7 @@ class SessionRuns:
         try:
             unfinished = await self.trace_sources.leave(session_id)
             if unfinished is not None and len(unfinished):
-                run.deliveries.offer(unfinished)
+                run.subscription.deliver(unfinished)
         finally:
             await run.deliveries.close(ended_ns=self.clock.wall_ns())
         return run.subscription.failure
@@ -101,11 +104,16 @@ class SessionRuns:
             statistics=share.statistics.exporters,
         )
         session.outputs = deliveries.outputs
+
+        def deliver(batch: SpanBatch) -> None:
+            deliveries.offer(batch)
+            self.live.offer(session.session_id, batch)
+
         over = asyncio.get_running_loop().create_future()
         subscription = Subscription(
             share=share,
             containers=session.containers,
-            deliver=deliveries.offer,
+            deliver=deliver,
             end=lambda reason: None if over.done() else over.set_result(reason),
         )
         return SessionRun(

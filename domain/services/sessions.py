@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 import structlog
 from attrs import define, field, frozen
@@ -27,8 +27,10 @@ from ..model.stats import SessionStats, SourceStats
 from ..model.summary import RunSummary
 from .background import Background
 from .inventory import PodInventory
+from .live import LiveSpans
 from .session_runs import SessionRun, SessionRuns
 from .sources import TraceSources
+from .watcher import Frame, Watcher
 
 _log = structlog.get_logger()
 
@@ -57,6 +59,7 @@ class TraceSessions:
     exporters: Mapping[str, SpanExporter]
     repository: SessionRepository
     clock: Clock
+    live: LiveSpans = field(init=False)
     _runs: SessionRuns = field(init=False)
     _locks: dict[str, asyncio.Lock] = field(factory=dict)
     _catalogue: HookCatalogue | None = None
@@ -64,13 +67,15 @@ class TraceSessions:
     _closed: bool = False
 
     def __attrs_post_init__(self) -> None:
-        """Begin with no run."""
+        """Begin with no run, and nobody who watches one."""
+        self.live = LiveSpans(node=self.settings.node, clock=self.clock, statistics=self.statistics)
         self._runs = SessionRuns(
             node=self.settings.node,
             inventory=self.inventory,
             trace_sources=self.trace_sources,
             exporters=self.exporters,
             clock=self.clock,
+            live=self.live,
         )
 
     @property
@@ -169,6 +174,7 @@ class TraceSessions:
         stops = [self.stop(one.session_id, "the node shut down") for one in self.list()]
         await asyncio.gather(*stops, return_exceptions=True)
         await self._background.finish()
+        await self.live.close("the node shut down")
         await self.trace_sources.close()
 
     async def statistics(self, session: TraceSession) -> SessionStats:
@@ -191,6 +197,14 @@ class TraceSessions:
             statistics=statistics,
             summary=summary,
         )
+
+    def watching(self, session: TraceSession, frame: Frame) -> AbstractContextManager[Watcher]:
+        """Watch a session while in the block; raise `TooManyWatchers` as it is entered."""
+        return self.live.watching(session, frame)
+
+    def watchers(self) -> tuple[int, int]:
+        """Count those who watch, and the spans that all there ever were have lost."""
+        return self.live.watchers, self.live.dropped_spans
 
     async def sources(self) -> Mapping[str, SourceStats]:
         """Return the balance of every source, by name."""
@@ -240,6 +254,7 @@ class TraceSessions:
                 session.error = str(error) or type(error).__name__
                 session.ended_ns = self.clock.wall_ns()
                 session.move(SessionState.FAILED)
+                self.live.end(session, "it could not be started")
                 raise
             session.move(SessionState.RUNNING)
         _log.info("session.started", session_id=session_id, containers=len(session.containers))
@@ -254,13 +269,14 @@ class TraceSessions:
     async def _delete_by_id(self, session_id: str) -> None:
         self.repository.get(session_id)
         async with self._lock(session_id):
-            self.repository.get(session_id)
+            session = self.repository.get(session_id)
             try:
                 if run := self._runs.of(session_id):
                     await self._end(run, "deleted")
             finally:
                 self.repository.remove(session_id)
                 self._locks.pop(session_id, None)
+                self.live.end(session, "deleted")
         _log.info("session.deleted", session_id=session_id)
 
     def _ended(self, run: SessionRun, reason: str) -> None:
@@ -285,6 +301,7 @@ class TraceSessions:
             session.error = "; ".join(filter(None, (failure, *run.deliveries.errors)))
             session.reason, session.ended_ns = reason, self.clock.wall_ns()
             session.move(SessionState.FAILED if failure else SessionState.STOPPED)
+            self.live.end(session, reason)
         _log_run(session)
 
     def _lock(self, session_id: str) -> asyncio.Lock:

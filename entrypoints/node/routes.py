@@ -15,6 +15,7 @@ from ..rest.context import Req, Sessions
 from ..rest.metrics import CONTENT_TYPE
 from ..rest.schema import parse_run, parse_session_id, parse_session_request, parse_switch
 from ..rest.summaries import summary_answer
+from .watching import get_events
 
 ALL = "all"
 
@@ -24,7 +25,7 @@ _DOCS_POLICY = (
     " img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-Handler: TypeAlias = Callable[..., Coroutine[Any, Any, HTTPResponse]]
+Handler: TypeAlias = Callable[..., Coroutine[Any, Any, HTTPResponse | None]]
 T = TypeVar("T")
 
 
@@ -42,6 +43,7 @@ def node_blueprints() -> Sequence[Blueprint]:
         DELETE=delete_sessions,
     )
     _add(api, "/trace-session/<session_id:str>/summary", GET=get_summaries)
+    _add(api, "/trace-session/<session_id:str>/events", GET=get_events)
     server = Blueprint("server")
     _add(server, "/healthz", GET=healthz)
     _add(server, "/readyz", GET=readyz)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Protocol, TypeAlias, cast
 
@@ -16,6 +17,7 @@ from ...domain.model.pod import Pod
 from ...domain.model.session import SessionRequest, TraceSession
 from ...domain.model.stats import SessionStats, SourceStats
 from ...domain.model.summary import RunSummary
+from ...domain.services.watcher import Frame, Watcher
 from .metrics import Metrics
 
 DISCARD_LIMIT_BYTES = 16 * 2**20
@@ -67,6 +69,12 @@ class Sessions(Protocol):
 
     async def summary(self, session: TraceSession) -> RunSummary:
         """Return what its spans come to, as it is now."""
+
+    def watching(self, session: TraceSession, frame: Frame) -> AbstractContextManager[Watcher]:
+        """Watch a session while in the block; raise `TooManyWatchers`."""
+
+    def watchers(self) -> tuple[int, int]:
+        """Count those who watch, and the spans they lost."""
 
     async def sources(self) -> Mapping[str, SourceStats]:
         """Return the balance of every live source, by name."""

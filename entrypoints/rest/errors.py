@@ -26,6 +26,7 @@ from ...domain.model.session import (
     TooManySessions,
     UnknownSession,
 )
+from ...domain.services.live import TooManyWatchers
 from ...ports.errors import (
     DiscoveryFailed,
     EventUnavailable,
@@ -50,6 +51,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     IllegalTransition: HTTPStatus.CONFLICT,
     InvalidArguments: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManySessions: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyWatchers: HTTPStatus.TOO_MANY_REQUESTS,
     NotInThisVersion: HTTPStatus.NOT_IMPLEMENTED,
     HookUnavailable: HTTPStatus.NOT_IMPLEMENTED,
     EventUnavailable: HTTPStatus.NOT_IMPLEMENTED,

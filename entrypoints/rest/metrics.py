@@ -29,6 +29,9 @@ class Measured(Protocol):
     def unavailable(self) -> str:
         """Say why the kernel cannot be traced, or return the empty string."""
 
+    def watchers(self) -> tuple[int, int]:
+        """Count those who watch, and the spans they lost."""
+
     # Last, because inside this class `list` now means the method.
     def list(self) -> Sequence[TraceSession]:
         """Return all sessions."""
@@ -41,6 +44,8 @@ class Snapshot(Collector):
     sources: Mapping[str, SourceStats]
     sessions: Sequence[TraceSession]
     reason: str = ""
+    watchers: int = 0
+    watcher_drops: int = 0
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families of sources, sessions and the kernel."""
@@ -52,6 +57,16 @@ class Snapshot(Collector):
             "container_tracer_tracing_available",
             "1 if the kernel can be traced, else 0.",
             value=0 if self.reason else 1,
+        )
+        yield GaugeMetricFamily(
+            "container_tracer_watchers",
+            "Clients that watch the spans of a session as they come.",
+            value=self.watchers,
+        )
+        yield CounterMetricFamily(
+            "container_tracer_watcher_dropped_spans",
+            "Spans that clients were not shown because they, or this program, were too slow.",
+            value=self.watcher_drops,
         )
         build = GaugeMetricFamily(
             "container_tracer_build_info", "Always 1; the version is the label.", labels=["version"]
@@ -140,9 +155,12 @@ class Metrics:
 
     async def render(self) -> bytes:
         """Write everything, as it is now, in Prometheus' text format."""
+        watchers, watcher_drops = self.measured.watchers()
         snapshot = Snapshot(
             sources=await self.measured.sources(),
             sessions=self.measured.list(),
             reason=self.measured.unavailable(),
+            watchers=watchers,
+            watcher_drops=watcher_drops,
         )
         return generate_latest(snapshot) + generate_latest(self._registry)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import aiohttp
@@ -11,6 +12,7 @@ import pytest
 from attrs import define, field, frozen
 from sanic import Sanic
 
+from container_tracer.adapters.system.clock import SystemClock
 from container_tracer.domain.model.hook import (
     HookArgument,
     HookCatalogue,
@@ -31,6 +33,8 @@ from container_tracer.domain.model.stats import (
     SourceStats,
 )
 from container_tracer.domain.model.summary import RunSummary, Summary
+from container_tracer.domain.services.live import LiveSpans
+from container_tracer.domain.services.watcher import Frame, Watcher
 from container_tracer.entrypoints.node.routes import node_blueprints
 from container_tracer.entrypoints.rest.app import build_app
 from container_tracer.entrypoints.rest.context import App, Context
@@ -106,6 +110,10 @@ class StandInSessions:
     reason: str = ""
     entered: asyncio.Event = field(factory=asyncio.Event)
     gate: asyncio.Event = field(factory=asyncio.Event)
+    live: LiveSpans = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.live = LiveSpans(node=self.node, clock=SystemClock(), statistics=self.statistics)
 
     async def create(self, request: SessionRequest) -> TraceSession:
         if self.failure:
@@ -173,6 +181,12 @@ class StandInSessions:
             statistics=await self.statistics(session),
             summary=summary,
         )
+
+    def watching(self, session: TraceSession, frame: Frame) -> AbstractContextManager[Watcher]:
+        return self.live.watching(session, frame)
+
+    def watchers(self) -> tuple[int, int]:
+        return self.live.watchers, self.live.dropped_spans
 
     async def sources(self) -> Mapping[str, SourceStats]:
         return {"syscalls": SOURCE}

@@ -1,0 +1,47 @@
+"""Live spans over HTTP: an answer that goes on as long as its session runs."""
+
+import time
+
+import structlog
+from sanic.response import HTTPResponse
+
+from ...domain.services.watcher import Ended, Watcher
+from ..rest.context import Req
+from ..rest.schema import parse_session_id
+from ..rest.streams import form_of
+
+_log = structlog.get_logger()
+
+
+async def get_events(request: Req, session_id: str) -> HTTPResponse | None:
+    """Show a session's spans as they come, until its run is over or the client has gone."""
+    service = request.app.ctx.sessions
+    session = service.get(parse_session_id(session_id))
+    form = form_of(",".join(request.headers.getall("accept", [])))
+    if request.method == "HEAD":
+        return HTTPResponse(content_type=form.content_type, headers=dict(form.headers))
+    with service.watching(session, form.spans) as watcher:
+        answer = await request.respond(content_type=form.content_type, headers=dict(form.headers))
+        ended = False
+        try:
+            await answer.send(form.opening(session.session_id, session.state.value))
+            while not ended:
+                item = await watcher.next()
+                await answer.send(form.item(item, watcher))
+                ended = isinstance(item, Ended)
+            await answer.eof()
+        finally:
+            _log_end(request, watcher, ended="session" if ended else "client")
+    return None
+
+
+def _log_end(request: Req, watcher: Watcher, *, ended: str) -> None:
+    """Write the line about a stream; that about the request was written when it began."""
+    _log.info(
+        "stream.ended",
+        path=request.path,
+        by=ended,
+        spans=watcher.shown_spans,
+        dropped=watcher.dropped_spans,
+        duration_ms=round((time.perf_counter() - request.ctx.started) * 1000, 3),
+    )
