@@ -43,7 +43,7 @@ def parse_url(url: str) -> Endpoint:
         parts = urlsplit(given)
         host, port = parts.hostname, parts.port or PORT
     except ValueError as error:
-        raise InvalidUrl(f"{url!r} is no URL: {error}.") from error
+        raise InvalidUrl(f"{url!r} is no URL ({error}): write http://HOST:PORT.") from error
     plain = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
     if parts.scheme not in ("http", "https") or not host or not plain:
         raise InvalidUrl(

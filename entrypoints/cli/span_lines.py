@@ -8,10 +8,10 @@ from rich.cells import cell_len, set_cell_size
 from ...client import Dropped, Span
 from ...domain.model.durations import duration_text
 from ...domain.model.quoting import printable
-from .table import ELLIPSIS, GAP, cut_text, styled
+from .table import ELLIPSIS, GAP, cut_end, cut_text, styled
 
 NARROW = 100
-"""A terminal with fewer cells shows a task without its number."""
+"""A terminal with fewer cells shows tasks without their numbers, and times without dates."""
 
 ADDRESSES_FROM = 2**40
 """Results from here on are addresses, and are written as such."""
@@ -45,6 +45,8 @@ class SpanLines:
         self._grow(container, task)
         places = self._places(self._time(span), container, task, duration_text(span.duration_ns))
         room = None if self.width is None else max(0, self.width - cell_len(places))
+        if room == 0 and self.width is not None:
+            return cut_end(places.rstrip(), self.width)
         time, rest = places[: self._time_cells], places[self._time_cells :]
         return f"{styled(time, 'dim', colour=self.colour)}{rest}{self._call(span, room)}"
 
@@ -55,10 +57,14 @@ class SpanLines:
 
     @property
     def _time_cells(self) -> int:
-        return TIME_CELLS[self.wide]
+        return TIME_CELLS[self.wide and not self._narrow]
+
+    @property
+    def _narrow(self) -> bool:
+        return self.width is not None and self.width < NARROW
 
     def _time(self, span: Span) -> str:
-        if self.wide and span.time:
+        if self.wide and not self._narrow and span.time:
             return printable(span.time)
         seconds, rest = divmod(span.start_ns, 10**9)
         return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}.{rest // 10**6:03d}"
@@ -72,8 +78,7 @@ class SpanLines:
     def _task_of(self, span: Span) -> str:
         if self.wide:
             return f"{span.command} {span.pid}/{span.tid}"
-        narrow = self.width is not None and self.width < NARROW
-        return span.command if narrow else f"{span.command}/{span.tid}"
+        return span.command if self._narrow else f"{span.command}/{span.tid}"
 
     def _grow(self, container: str, task: str) -> None:
         self._container = max(self._container, cell_len(container))
@@ -97,7 +102,8 @@ class SpanLines:
         arguments = printable(_arguments(span))
         result = printable(_result(span))
         if room is not None:
-            name = cut_text(name, max(1, room - cell_len(result) - 2))
+            result = cut_end(result, room)
+            name = cut_text(name, room - cell_len(result))
             arguments = _shortened(arguments, room - cell_len(name) - cell_len(result))
         style = "bad" if span.error else "warn" if span.incomplete else ""
         return f"{name}{arguments}{styled(result, style, colour=self.colour)}"

@@ -143,15 +143,16 @@ def _line(
     width: int | None,
     colour: bool,
 ) -> str:
-    texts, left = [], width
+    texts, left = [], sum(widths.values()) + len(GAP) * len(widths) if width is None else width
     last = max(widths)
     for index, cells in widths.items():
-        room = cells if left is None else max(0, min(cells, left))
+        room = min(cells, left)
+        if room <= 0:
+            break
+        left -= room + len(GAP)
         cut = cut_end if columns[index].prose else cut_text
         text = cut(row[index].text, room)
-        padding = " " * (cells - cell_len(text))
-        if left is not None:
-            left -= cells + len(GAP)
+        padding = " " * (room - cell_len(text))
         shown = styled(text, row[index].style, colour=colour)
         if columns[index].right:
             texts.append(padding + shown)

@@ -1,0 +1,62 @@
+"""`sessions` against an API without a tracer."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from container_tracer.entrypoints.cli.command import UsageError
+
+
+async def test_sessions_are_listed_shown_changed_and_deleted(
+    commands: Any, tracer_api: Any
+) -> None:
+    await commands.run("trace", "shop", "trace_syscalls", "--keep", "--context", "why?")
+    (session,) = tracer_api.sessions
+    listed = (await commands.run("sessions", "list")).out.splitlines()
+    assert listed[-1].split()[:3] == [session, "running", "trace_syscalls"]
+    assert "why?" in (await commands.run("sessions", "show", session)).out
+    await commands.run("sessions", "stop", session)
+    assert tracer_api.sessions[session]["State"] == "stopped"
+    await commands.run("sessions", "start", session)
+    assert tracer_api.sessions[session]["State"] == "running"
+    assert (await commands.run("sessions", "delete", "all")).code == 0
+    assert tracer_api.sessions == {}
+
+
+async def test_session_documents_are_those_of_the_api(commands: Any, tracer_api: Any) -> None:
+    await commands.run("trace", "shop", "trace_syscalls", "--keep", "-o", "json")
+    assert json.loads(commands.out.getvalue()) == tracer_api.sessions
+    commands.out.truncate(0)
+    commands.out.seek(0)
+    ran = await commands.run("sessions", "list", "-o", "yaml")
+    assert yaml.safe_load(ran.out) == tracer_api.sessions
+
+
+async def test_events_of_a_session_are_watched_without_touching_it(
+    commands: Any, tracer_api: Any
+) -> None:
+    await commands.run("trace", "shop", "trace_syscalls", "--keep")
+    (session,) = tracer_api.sessions
+    ran = await commands.run("sessions", "events", session)
+    assert "= ENOENT" in ran.out
+    assert list(tracer_api.sessions) == [session]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("list", "1"), "takes no ids"),
+        (("show",), "takes the id"),
+        (("stop", "all"), "is no id"),
+        (("delete", "../pods"), "is no id"),
+        (("events", "1", "2"), "one session at a time"),
+    ],
+)
+async def test_what_is_no_id_is_refused(
+    commands: Any, tracer_api: Any, words: tuple[str, ...], why: str
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        await commands.run("sessions", *words)
+    assert tracer_api.asked == []
