@@ -16,6 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from container_tracer.domain.model.pod import Container
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.domain.model.spans import SpanBatch, SpanKind
 from container_tracer.domain.model.syscalls import SyscallTable
-from container_tracer.domain.model.traces import SessionTrace, cut
+from container_tracer.domain.model.traces import SessionTrace, TracedBatch, cut
 
 SPANS = 8_192
 ROUNDS = 150
@@ -66,11 +67,14 @@ def main() -> None:
         "mix, 4 tasks": mixed(kinds, tasks=4),
         "mix, 100 tasks": mixed(kinds, tasks=100),
         "every call of the kernel": everything(kinds),
+        "getppid, 8,192 tasks": getppids(kinds, tasks=SPANS),
     }.items():
         encoder, traced = SpanEncoder(RESOURCE), cut(batch, SESSION)
         show(name, partial(encoder.spans, traced, SESSION))
         if profile:
             show_profile(partial(encoder.spans, traced, SESSION))
+    encoder, batches = SpanEncoder(RESOURCE), iter(count(0, SPANS))
+    show("flags never seen before", lambda: encoder.spans(odd_flags(kinds, next(batches)), SESSION))
     show("cutting into slices (mix)", partial(cut, mixed(kinds, tasks=4), SESSION))
 
 
@@ -142,6 +146,14 @@ def mixed(kinds: Sequence[SpanKind], tasks: int) -> SpanBatch:
             addresses = random.integers(0x7F00_0000_0000, 0x7FFF_FFFF_FFFF, len(rows), np.uint64)
             batch.arguments[rows, place] = addresses if bits is None else np.uint64(bits)
     return batch
+
+
+def odd_flags(kinds: Sequence[SpanKind], first: int) -> TracedBatch:
+    """What a container can do to make encoding dear: text that was never there before."""
+    number = [kind.name for kind in kinds].index("openat")
+    batch = spans(kinds, np.full(SPANS, number, np.int32), 1)
+    batch.arguments[:, 2] = first + np.arange(SPANS)
+    return cut(batch, SESSION)
 
 
 def everything(kinds: Sequence[SpanKind]) -> SpanBatch:

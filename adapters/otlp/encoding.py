@@ -49,6 +49,7 @@ class SpanEncoder:
     resource: ServiceResource
     max_request_bytes: int = field(default=MAX_REQUEST_BYTES, kw_only=True)
     _vocabulary: Vocabulary = field(factory=lambda: Vocabulary(()))
+    _tasks: TaskAttributes = field(factory=TaskAttributes)
     _resources: dict[tuple[str, ...], bytes] = field(factory=dict)
 
     def spans(self, traced: TracedBatch, session: SessionTrace) -> list[bytes]:
@@ -59,9 +60,8 @@ class SpanEncoder:
         """
         if not len(traced.spans):
             return []
-        tasks = TaskAttributes(traced.spans.commands)
-        rows = Rows.of(traced, self._words(traced.spans), tasks)
-        roots = list(encoded_roots(traced, session, tasks))
+        rows = Rows.of(traced, self._words(traced.spans), self._tasks)
+        roots = encoded_roots(traced, session, self._tasks)
         row_end, slices = np.cumsum(rows.size), traced.slices
         slice_end = row_end[slices.first + slices.count - 1]
         slice_begin = np.concatenate([[0], slice_end[:-1]])

@@ -113,11 +113,11 @@ def whole_spans(spans: Sequence[bytes]) -> bytes:
     return b"".join(delimited(2, span) for span in spans)
 
 
-def trace_id(slices: Slices, number: int) -> bytes:
-    """Encode the trace that a slice is."""
-    return delimited(1, slices.trace_id[number].astype(">u8").tobytes())
-
-
-def root_id(slices: Slices, number: int) -> bytes:
-    """Return the id of a slice's root span."""
-    return int(slices.root_id[number]).to_bytes(8, "big")
+def slice_ids(slices: Slices) -> tuple[list[bytes], list[bytes]]:
+    """Encode the traces that slices are, and the ids of their root spans, as bytes."""
+    traces, roots = slices.trace_id.astype(">u8").tobytes(), slices.root_id.astype(">u8").tobytes()
+    numbers = range(len(slices))
+    return (
+        [delimited(1, traces[16 * one : 16 * one + 16]) for one in numbers],
+        [roots[8 * one : 8 * one + 8] for one in numbers],
+    )

@@ -1,6 +1,6 @@
 """Root spans of slices, one at a time: there is one for many spans."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from attrs import define, field
 
@@ -13,58 +13,62 @@ from .encoding_messages import (
     attributes,
     delimited,
     link,
-    root_id,
+    slice_ids,
     text,
     times,
-    trace_id,
 )
+
+TASKS_KEPT = 32_768
 
 
 @define
 class TaskAttributes:
-    """What spans say of who did it; lives as long as a batch, whose `commands` it knows."""
+    """What spans say of who did it; forgets when it knows too many."""
 
-    commands: Sequence[str]
-    _known: dict[tuple[int, int, int], bytes] = field(factory=dict)
+    _known: dict[tuple[int, int, str], bytes] = field(factory=dict)
 
-    def encoded(self, pid: Int32, tid: Int32, command: Int32) -> list[bytes]:
-        """Encode the attributes of tasks, given in columns."""
+    def encoded(
+        self, commands: Sequence[str], pid: Int32, tid: Int32, command: Int32
+    ) -> list[bytes]:
+        """Encode the attributes of tasks, given in columns; `command` counts in `commands`."""
         known = self._known
-        tasks = list(zip(pid.tolist(), tid.tolist(), command.tolist(), strict=True))
+        if len(known) > TASKS_KEPT:
+            known.clear()
+        names = [commands[one] for one in command.tolist()]
+        tasks = list(zip(pid.tolist(), tid.tolist(), names, strict=True))
         for one in tasks:
             if one not in known:
-                described = task_attributes(one[0], one[1], self.commands[one[2]])
-                known[one] = attributes(SPAN_ATTRIBUTE, described)
+                known[one] = attributes(SPAN_ATTRIBUTE, task_attributes(*one))
         return [known[one] for one in tasks]
 
 
-def encoded_roots(
-    traced: TracedBatch, session: SessionTrace, tasks: TaskAttributes
-) -> Iterator[bytes]:
-    """Encode the root span of each slice as `ScopeSpans` has it."""
+def encoded_roots(traced: TracedBatch, session: SessionTrace, tasks: TaskAttributes) -> list[bytes]:
+    """Encode the root span of each slice as `ScopeSpans` has it; there is at least one."""
     batch, slices = traced.spans, traced.slices
-    linked, of_session = link(session), b""
-    for number, task in enumerate(tasks.encoded(slices.pid, slices.tid, slices.command)):
-        summed = slice_attributes(slices, number)
-        if not number:
-            own = task_attributes(0, 0, "") | summed
-            of_session = attributes(
-                SPAN_ATTRIBUTE,
-                {name: value for name, value in session.attributes.items() if name not in own},
-            )
-        yield delimited(
+    own = task_attributes(0, 0, "") | slice_attributes(slices, 0)
+    of_session = {name: value for name, value in session.attributes.items() if name not in own}
+    alike = attributes(SPAN_ATTRIBUTE, of_session) + link(session) + KIND_INTERNAL
+    columns = zip(
+        *slice_ids(slices),
+        slices.start_ns.tolist(),
+        slices.end_ns.tolist(),
+        tasks.encoded(batch.commands, slices.pid, slices.tid, slices.command),
+        strict=True,
+    )
+    return [
+        delimited(
             2,
             b"".join(
                 (
-                    trace_id(slices, number),
-                    delimited(2, root_id(slices, number)),
+                    trace,
+                    delimited(2, root),
                     text(5, root_name(batch, slices, number)),
-                    KIND_INTERNAL,
-                    times(int(slices.start_ns[number]), int(slices.end_ns[number])),
-                    of_session,
+                    times(start_ns, end_ns),
+                    alike,
                     task,
-                    attributes(SPAN_ATTRIBUTE, summed),
-                    linked,
+                    attributes(SPAN_ATTRIBUTE, slice_attributes(slices, number)),
                 )
             ),
         )
+        for number, (trace, root, start_ns, end_ns, task) in enumerate(columns)
+    ]

@@ -6,7 +6,7 @@ from attrs import frozen
 from ...domain.model.spans import Int64, UInt8
 from ...domain.model.traces import TracedBatch
 from .encoding_columns import PieceColumns, places, put, put_varints, varint_lengths
-from .encoding_messages import delimited, root_id, trace_id
+from .encoding_messages import delimited, slice_ids
 from .encoding_roots import TaskAttributes
 from .encoding_values import Values
 from .encoding_vocabulary import Vocabulary
@@ -113,10 +113,10 @@ def _runs(traced: TracedBatch, tasks: TaskAttributes) -> tuple[PieceColumns, Int
     for column in (batch.pid, batch.tid, batch.command):
         begins[1:] |= column[1:] != column[:-1]
     first = np.flatnonzero(begins)
-    number = traced.slice_of[first].tolist()
-    who = tasks.encoded(batch.pid[first], batch.tid[first], batch.command[first])
+    traces, roots = slice_ids(slices)
+    who = tasks.encoded(batch.commands, batch.pid[first], batch.tid[first], batch.command[first])
     pieces = PieceColumns.of(
-        trace_id(slices, one) + delimited(4, root_id(slices, one)) + task
-        for one, task in zip(number, who, strict=True)
+        traces[number] + delimited(4, roots[number]) + task
+        for number, task in zip(traced.slice_of[first].tolist(), who, strict=True)
     )
     return pieces, np.cumsum(begins) - 1

@@ -117,7 +117,7 @@ def _signal(raw: int) -> int | str:
 def _open_flags(raw: int) -> str:
     value = unsigned_32(raw)
     rest = value & ~3
-    return "|".join([_ACCESS[value & 3], *([str(_flags(_OPEN_FLAGS)(rest))] if rest else [])])
+    return "|".join([_ACCESS[value & 3], *([str(_OPEN_REST(rest))] if rest else [])])
 
 
 def _flags(names: Mapping[int, str], none: str = "0") -> Renderer:
@@ -139,10 +139,11 @@ def _flags(names: Mapping[int, str], none: str = "0") -> Renderer:
 def _clone_flags(raw: int) -> str:
     """Show flags and, in the lowest byte, the signal that tells of the child's end."""
     flags, signal = unsigned_32(raw) & ~0xFF, raw & 0xFF
-    shown = [str(_flags(_CLONE_FLAGS)(flags))] if flags else []
+    shown = [str(_CLONE_REST(flags))] if flags else []
     return "|".join([*shown, *([str(_signal(signal))] if signal else [])]) or "0"
 
 
+_OPEN_REST, _CLONE_REST = _flags(_OPEN_FLAGS), _flags(_CLONE_FLAGS)
 _BY_TYPE: Mapping[str, Renderer] = {
     **dict.fromkeys(("umode_t", "mode_t"), _mode),
     **dict.fromkeys(("int", "pid_t", "clockid_t", "timer_t", "key_t", "mqd_t", "__s32"), signed_32),

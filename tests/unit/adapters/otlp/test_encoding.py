@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from container_tracer.adapters.otlp import encoding_vocabulary
+from container_tracer.adapters.otlp import encoding_roots, encoding_vocabulary
 from container_tracer.adapters.otlp.encoding import SpanEncoder
 from container_tracer.domain.model.event_format import EventFormat
 from container_tracer.domain.model.quoting import unicode_text
@@ -240,6 +240,14 @@ def test_more_texts_than_are_kept_are_right_all_the_same(monkeypatch: pytest.Mon
 
 
 KINDS = [ODD]
+
+
+def test_more_tasks_than_are_kept_are_right_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding_roots, "TASKS_KEPT", 5)
+    encoder = SpanEncoder(RESOURCE)
+    for base in range(0, 60, 20):
+        check(span_batch(*(FakeSpan(pid=base, tid=base + i) for i in range(20))), encoder)
+        assert len(encoder._tasks._known) <= 5 + 20
 
 
 def test_more_containers_than_are_kept_are_right_all_the_same() -> None:
