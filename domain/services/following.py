@@ -74,10 +74,11 @@ class TaskFollower:
         told = False
         for _ in range(ROUNDS):
             found = await self._read(containers)
-            left_out = await self._left_out(found.values()) if told else set()
             async with self.runner.lock:
                 learnt = [self._learn(*one) for one in found.items()]
             news = {tid for tids in learnt for tid in tids}
+            old = {task.tid for tasks in found.values() for task in tasks} - news
+            left_out = await self._left_out(old) if told else set()
             if not news | left_out:
                 break
             if unrecorded := news - set(recorded) | left_out:
@@ -115,15 +116,15 @@ class TaskFollower:
         found = await asyncio.gather(*map(self.discovery.tasks_of, containers.values()))
         return dict(zip(containers, found, strict=True))
 
-    async def _left_out(self, found: Iterable[tuple[Task, ...]]) -> set[int]:
-        """Return living tasks that were made while the kernel was told of others.
+    async def _left_out(self, tids: set[int]) -> set[int]:
+        """Return those that live and were made while the kernel was told of others.
 
         It copies its list, adds to the copy, and puts that in the place of the list
         (trace_pid_write in kernel/trace/trace.c): whom a fork added meanwhile is not on it.
         """
         source, tasks = self.runner.pipeline.source, self.runner.pipeline.tasks
         listed = await asyncio.to_thread(source.following)
-        missing = {task.tid for one in found for task in one} - listed
+        missing = tids - listed
         if missing:
             # Those that ended meanwhile are not on the list either, but their end is recorded.
             await self.runner.drain(past_ns=self.clock.trace_ns())
