@@ -32,9 +32,10 @@ demo: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-## bench: costs, as ratios within one run
+## bench: what tracing costs, beside other tools, as ratios within one run; BENCH=quick in 2 minutes
+BENCH ?= full
 bench: $(VENV)/installed
-	$(BIN)/python bench/node.py
+	$(BIN)/python -m bench $(BENCH)
 
 lint: $(VENV)/installed types
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""Other tools that see system calls, a module each."""
