@@ -1,7 +1,8 @@
 """Discovery of pods and containers from procfs alone."""
 
 import asyncio
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from ...domain.model.pod import Container, Pod, Task
 from ...domain.model.pod_naming import FoundContainer, group_key_of, pods_of
 from ...domain.model.process import ProcessGroup, group_key, group_processes
 from ...ports.errors import DiscoveryFailed
-from .cgroup_tasks import CgroupReader
+from .cgroup_tasks import CgroupMembers, CgroupReader
 from .host_documents import HostDocuments
 from .host_names import HostNameReader
 from .processes import ProcessReader
+from .together import Together
 
 
 @define(kw_only=True)
@@ -32,14 +34,22 @@ class ProcfsPodDiscovery:
     run_paths: tuple[Path, ...] = (Path("/run"), Path("/var/run"))
     name: str = field(default="procfs", init=False)
     _names: dict[str, ContainerNames] = field(factory=dict, init=False)
+    _looks: Together[Container, tuple[Task, ...]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Let those who ask for tasks at the same time share one look."""
+        self._looks = Together(self._tasks_of_each)
 
     async def discover(self) -> tuple[Pod, ...]:
         """List the pods with their running containers, oldest first; raise `DiscoveryFailed`."""
         return await asyncio.to_thread(self._discover)
 
     async def tasks_of(self, container: Container) -> tuple[Task, ...]:
-        """List all threads in the container now, by tid; empty if it is gone."""
-        return await asyncio.to_thread(self._tasks_of, container)
+        """List all threads in the container now, by tid; empty if it is gone.
+
+        Who asks for many containers asks at the same time: processes are then scanned only once.
+        """
+        return await self._looks.ask(container)
 
     def _discover(self) -> tuple[Pod, ...]:
         with _failures(self.procfs):
@@ -73,15 +83,16 @@ class ProcfsPodDiscovery:
         self._names = {key: said for key, said in names.items() if said.container}
         return names
 
-    def _tasks_of(self, container: Container) -> tuple[Task, ...]:
+    def _tasks_of_each(self, containers: Sequence[Container]) -> list[tuple[Task, ...]]:
         with _failures(self.procfs):
             reader = ProcessReader(str(self.procfs))
             cgroups = CgroupReader(procfs=str(self.procfs), sysfs=str(self.sysfs))
-            members = cgroups.members_of(container)
-            pids = members.pids if members else _pids_by_scan(container, reader)
-            tasks = (task for pid in pids for task in reader.tasks(pid))
-            inside = (task for task in tasks if members is None or task.tid in members.tids)
-            return tuple(sorted(inside, key=lambda task: task.tid))
+            members = [cgroups.members_of(container) for container in containers]
+            scanned = _pids_by_scan(reader) if None in members else {}
+            return [
+                _tasks(reader, one or scanned.get(group_key_of(container), frozenset()))
+                for container, one in zip(containers, members, strict=True)
+            ]
 
     @property
     def _host_root(self) -> str:
@@ -112,10 +123,23 @@ def _found(
     )
 
 
-def _pids_by_scan(container: Container, reader: ProcessReader) -> frozenset[int]:
+def _pids_by_scan(reader: ProcessReader) -> dict[str, frozenset[int]]:
+    """Find the processes of every container, by the key of its group."""
     processes = list(reader.processes())
-    host, key = reader.host_namespaces(), group_key_of(container)
-    return frozenset(p.stat.tid for p in processes if group_key(p, host) == key)
+    host = reader.host_namespaces()
+    pids = defaultdict(set)
+    for process in processes:
+        pids[group_key(process, host)].add(process.stat.tid)
+    return {key: frozenset(members) for key, members in pids.items()}
+
+
+def _tasks(reader: ProcessReader, members: CgroupMembers | frozenset[int]) -> tuple[Task, ...]:
+    """Read the threads of processes: all, or those in a container's cgroups."""
+    pids = members.pids if isinstance(members, CgroupMembers) else members
+    tasks = [task for pid in pids for task in reader.tasks(pid)]
+    if isinstance(members, CgroupMembers):
+        tasks = [task for task in tasks if task.tid in members.tids]
+    return tuple(sorted(tasks, key=lambda task: task.tid))
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import asyncio
 import errno
 import json
 import os
@@ -267,6 +268,28 @@ async def test_a_container_without_cgroups_of_its_own_is_followed_by_scanning(
         (11, 11, ") x (", 11),
         (12, 10, "sleep", 12),
     ]
+
+
+async def test_tasks_of_many_containers_are_found_in_one_scan(
+    procfs: FakeProcfs, discovery: ProcfsPodDiscovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pid in range(10, 20):
+        procfs.add(pid, command="sleep", namespaces={"pid": pid})
+    containers = [one for pod in await discovery.discover() for one in pod.containers]
+    scans: list[str] = []
+
+    def counting(folder: str) -> list[str]:
+        if folder == str(procfs.root):
+            scans.append(folder)
+        return files.names_in(folder)
+
+    monkeypatch.setattr(processes, "names_in", counting)
+    found = await asyncio.gather(*map(discovery.tasks_of, containers))
+
+    assert [tuple(task.tid for task in tasks) for tasks in found] == [
+        container.tasks for container in containers
+    ]
+    assert (len(found), len(scans)) == (10, 1)
 
 
 def readers() -> list[tuple[object, str]]:
