@@ -17,8 +17,10 @@ SPILL = 16
 _VARINT_LENGTHS = np.array([1, *(-(-bits // 7) for bits in range(1, 65))])
 _HEX_LENGTHS = np.array([1, *(-(-bits // 4) for bits in range(1, 65))])
 _CONTINUED = np.array(
-    [sum(0x80 << 8 * place for place in range(min(count, 9) - 1)) for count in range(9)]
-    + [0x8080808080808080] * 2,
+    [
+        sum(0x80 << 8 * place for place in range(min(count - 1, 8)))
+        for count in range(MAX_VARINT + 1)
+    ],
     np.uint64,
 )
 """The bits that say that more bytes come, in the first eight of a varint, by its length."""

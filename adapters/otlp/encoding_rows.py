@@ -23,9 +23,12 @@ _MOMENTS = np.dtype(
 
 @frozen(kw_only=True, eq=False)
 class Rows:
-    """Spans ready to be written: pieces, and which of them each row is made of.
+    """Spans ready to be written: n rows, and the pieces they are made of.
 
-    `size` counts the bytes of each row, and `opening` those that say so.
+    - `run_of`, `head`: by row, which piece of `run` and of `pieces` it has
+    - `moments`: by row, ids and times, 28 bytes each
+    - `ending_row`, `ending`: the rows that end in an unusual way, and the pieces that say so
+    - `size`: by row, how many bytes it has; `opening`: how many of these say so
     """
 
     run: PieceColumns

@@ -322,7 +322,7 @@ def spans_of_kind(kind: SpanKind) -> st.SearchStrategy[FakeSpan]:
 KINDS_OF_ALL_SORTS = [*{one.kind.name: one.kind for one in AWKWARD_SPANS}.values(), MMAP, ODD]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(batches=st.lists(st.lists(st.sampled_from(KINDS_OF_ALL_SORTS).flatmap(spans_of_kind))))
 def test_whatever_spans_there_are_they_are_right(batches: list[list[FakeSpan]]) -> None:
     encoder = SpanEncoder(RESOURCE)
