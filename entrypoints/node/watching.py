@@ -20,11 +20,12 @@ async def get_events(request: Req, session_id: str) -> HTTPResponse | None:
     form = form_of(",".join(request.headers.getall("accept", [])))
     if request.method == "HEAD":
         return HTTPResponse(content_type=form.content_type, headers=dict(form.headers))
+    opening = form.opening(session.session_id, session.state.value)
     with service.watching(session, form.spans) as watcher:
         answer = await request.respond(content_type=form.content_type, headers=dict(form.headers))
         ended = False
         try:
-            await answer.send(form.opening(session.session_id, session.state.value))
+            await answer.send(opening)
             while not ended:
                 item = await watcher.next()
                 await answer.send(form.item(item, watcher))

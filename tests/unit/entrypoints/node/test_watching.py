@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -124,6 +125,24 @@ async def test_a_stream_lives_longer_than_an_answer_may_take(
         assert {"spans": 99, "lost": 0, "dropped": 0}.items() <= beat.items()
         end(node, session)
         assert json.loads((await answer.content.read()).splitlines()[-1])["stream"] == "end"
+
+
+async def test_a_client_that_takes_nothing_for_so_long_is_cut_off(
+    node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
+    node.app.config.update({"RESPONSE_TIMEOUT": 0.3})
+    session, path = await made(node)
+    with socket.socket() as client, capture_logs() as logs:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", node.port))
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await watched(node, 1)
+        node.sessions.live.offer(session.session_id, many_spans(40_000))
+        await watched(node, 0)
+    (line,) = [line for line in logs if line["event"] == "stream.ended"]
+    assert (line["by"], line["spans"] + line["dropped"] > 0) == ("client", True)
+    assert [line for line in logs if line["log_level"] == "error"] == []
 
 
 async def test_a_client_that_goes_leaves_nothing_behind(node: Any) -> None:
