@@ -18,7 +18,7 @@ class Backoff:
     """
 
     draw: Callable[[], float] = random.random
-    _limit: float = field(default=START_SECONDS, init=False)
+    _limit: float = field(init=False, factory=lambda: START_SECONDS)
 
     def seconds(self) -> float:
         """Draw the next pause."""

@@ -1,0 +1,141 @@
+"""One session's way to a collector that speaks OTLP."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from ...domain.model.spans import SpanBatch
+from ...domain.model.traces import SessionTrace, TracedBatch, cut
+from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
+from .answers import quoted
+from .transport import Transport
+
+_NO_SESSION_SPAN = "the session's own span was not delivered"
+
+
+class Encoder(Protocol):
+    """Turns spans into ExportTraceServiceRequests; lives as long as a sink."""
+
+    def spans(self, traced: TracedBatch, session: SessionTrace) -> Sequence[tuple[bytes, int]]:
+        """Encode spans, in their order, and the roots of their slices.
+
+        Gives requests that collectors do not find too large, and how many spans are in each.
+        """
+
+    def session(self, session: SessionTrace, *, ended_ns: int) -> bytes:
+        """Encode the session's own span."""
+
+
+@frozen(eq=False)
+class _Part:
+    """A request, and the spans in it."""
+
+    packed: bytes
+    spans: SpanBatch
+
+
+@define(eq=False)
+class _Sending:
+    """A batch on its way, request by request, and what became of it so far."""
+
+    batch: SpanBatch
+    parts: deque[_Part]
+    refused_spans: int = 0
+    refused_events: int = 0
+    why: str = ""
+
+    def refuse(self, spans: int, why: str) -> None:
+        """Note that some spans of the next part are refused: nobody says which, so the last."""
+        part = self.parts[0].spans
+        spans = min(spans, len(part))
+        self.refused_spans += spans
+        self.refused_events += part.take(slice(len(part) - spans, None)).events
+        self.why = why
+
+    def conclude(self) -> None:
+        """Raise what is to be raised once nothing is left to be sent."""
+        if not self.why:
+            return
+        if self.refused_spans == len(self.batch):
+            raise ExportFailed(self.why)
+        raise ExportRejected(self.why, spans=self.refused_spans, events=self.refused_events)
+
+
+@define(kw_only=True, eq=False)
+class OtlpSink:
+    """Sends batches in requests of bounded size, and the session's own span when it is closed.
+
+    A batch that was delayed is remembered: when it comes again, only those of its requests are
+    sent that have not been answered.
+    """
+
+    output: str
+    address: str
+    encoder: Encoder
+    transport: Transport
+    session: SessionTrace
+    _sending: _Sending | None = None
+    _closed: bool = field(default=False, init=False)
+
+    async def write(self, batch: SpanBatch) -> None:
+        """Send a batch; encoding and compression are a thread's work. Raises as the port says."""
+        if self._closed:
+            raise ExportFailed("This session's way to the collector is closed; start it again.")
+        if self._sending is None or self._sending.batch is not batch:
+            parts = await asyncio.to_thread(self._encode, batch)
+            self._sending = _Sending(batch, parts)
+        sending = self._sending
+        while sending.parts:
+            await self._send_next(sending)
+        self._sending = None
+        sending.conclude()
+
+    async def close(self, *, ended_ns: int | None = None) -> None:
+        """Send the session's own span, if it began, and hang up. Raises as the port says."""
+        if ended_ns is not None and not self._closed:
+            await self._send_session(ended_ns)
+        self._closed, self._sending = True, None
+        await self.transport.close()
+
+    async def _send_next(self, sending: _Sending) -> None:
+        part = sending.parts[0]
+        try:
+            answer = await self.transport.send(part.packed)
+        except ExportDelayed:
+            raise
+        except ExportFailed as error:
+            sending.refuse(len(part.spans), str(error))
+        else:
+            if answer.rejected_spans > 0:
+                sending.refuse(answer.rejected_spans, self._rejection(answer.message))
+        sending.parts.popleft()
+
+    async def _send_session(self, ended_ns: int) -> None:
+        request = self.encoder.session(self.session, ended_ns=ended_ns)
+        try:
+            answer = await self.transport.send(self.transport.pack(request))
+        except ExportDelayed:
+            raise
+        except ExportFailed as error:
+            await self.close()
+            raise ExportFailed(f"{error}; {_NO_SESSION_SPAN}") from error
+        if answer.rejected_spans > 0:
+            await self.close()
+            raise ExportFailed(f"{self._rejection(answer.message)}; {_NO_SESSION_SPAN}")
+
+    def _encode(self, batch: SpanBatch) -> deque[_Part]:
+        traced = cut(batch, self.session)
+        parts: deque[_Part] = deque()
+        first = 0
+        for request, count in self.encoder.spans(traced, self.session) if len(batch) else ():
+            spans = traced.spans.take(slice(first, first + count))
+            parts.append(_Part(self.transport.pack(request), spans))
+            first += count
+        return parts
+
+    def _rejection(self, message: str) -> str:
+        said = f": {quoted(message)}" if message else ""
+        return f"otlp: {self.address} rejected spans{said}"

@@ -1,0 +1,49 @@
+"""The exporter `otlp`."""
+
+from collections.abc import Callable
+
+from attrs import define, field
+
+from ...domain.model.span_attributes import ServiceResource
+from ...ports.span_exporter import TraceContext
+from .grpc import GrpcTransport
+from .http import HttpTransport
+from .settings import OtlpSettings
+from .sink import Encoder, OtlpSink
+from .transport import Transport
+
+GATHER_SECONDS = 1.0
+"""Slices are cut from what gathered meanwhile: long enough for them to be more than crumbs."""
+
+
+@define(kw_only=True)
+class OtlpSpanExporter:
+    """Sends spans to an OpenTelemetry collector, over HTTP or gRPC.
+
+    `resource` says who sends them. Each session has a connection of its own.
+    """
+
+    settings: OtlpSettings
+    resource: ServiceResource
+    encoder: Callable[[ServiceResource], Encoder]
+    name: str = field(default="otlp", init=False)
+    gather_seconds: float = field(default=GATHER_SECONDS, init=False)
+
+    async def open(self, context: TraceContext) -> OtlpSink:
+        """Prepare to connect: that a collector is down is found out later, and retried.
+
+        Raises `ExportFailed` if a certificate cannot be used.
+        """
+        session, address = context.trace, self.settings.address
+        return OtlpSink(
+            output=f"{address} trace_id={session.trace_id.hex()}",
+            address=address,
+            encoder=self.encoder(self.resource),
+            transport=await self._connect(),
+            session=session,
+        )
+
+    async def _connect(self) -> Transport:
+        if self.settings.protocol == "grpc":
+            return await GrpcTransport.open(self.settings)
+        return await HttpTransport.open(self.settings)
