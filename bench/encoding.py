@@ -86,7 +86,7 @@ def show(name: str, work: Callable[[], object]) -> None:
         made = work()
         took.append((time.perf_counter_ns() - began) / SPANS)
     ns = statistics.median(took)
-    data = b"".join(made) if isinstance(made, list) else b""
+    data = b"".join(one.data for one in made) if isinstance(made, list) else b""
     packed = len(gzip.compress(data, 1)) / SPANS if data else 0
     print(f"{name:<28}{ns:>10.0f}{1e9 / ns:>12,.0f}{len(data) / SPANS:>12.1f}{packed:>10.1f}")
 

@@ -66,8 +66,12 @@ def option(
 
 
 def options_of(settings: type) -> dict[str, Option]:
-    """Return the options of a settings class, by the name of the field."""
-    return {one.name: one.metadata[_METADATA] for one in fields(settings)}
+    """Return the options of a settings class, by the name of the field.
+
+    Fields that are not made by `option` are for whoever reads them in another way.
+    """
+    found = fields(settings)
+    return {one.name: one.metadata[_METADATA] for one in found if _METADATA in one.metadata}
 
 
 def read_options(

@@ -7,10 +7,8 @@ There is no object per span, and the bytes are those a protobuf library would wr
 padded. Only the order of a span's fields is our own, which readers may not depend on.
 """
 
-from itertools import pairwise
-
 import numpy as np
-from attrs import define, field
+from attrs import define, field, frozen
 
 from ...domain.model.pod import Container
 from ...domain.model.span_attributes import (
@@ -39,6 +37,14 @@ MAX_REQUEST_BYTES = 4_000_000
 _RESOURCES_KEPT = 1_024
 
 
+@frozen
+class Request:
+    """An `ExportTraceServiceRequest`; `spans` of a batch are in it, without roots."""
+
+    data: bytes
+    spans: int
+
+
 @define
 class SpanEncoder:
     """Encodes what the sessions of a node did; lives as long as a sink, and knows its spans' kinds.
@@ -52,8 +58,8 @@ class SpanEncoder:
     _tasks: TaskAttributes = field(factory=TaskAttributes)
     _resources: dict[tuple[str, ...], bytes] = field(factory=dict)
 
-    def spans(self, traced: TracedBatch, session: SessionTrace) -> list[bytes]:
-        """Encode a batch as `ExportTraceServiceRequest`s; no spans make no request.
+    def spans(self, traced: TracedBatch, session: SessionTrace) -> list[Request]:
+        """Encode a batch as requests, its spans in their order; no spans make no request.
 
         A request has one `ResourceSpans` per container, and slices only as a whole, each with
         its root. It is larger than `max_request_bytes` only if a slice alone is.
@@ -66,8 +72,9 @@ class SpanEncoder:
         slice_end = row_end[slices.first + slices.count - 1]
         slice_begin = np.concatenate([[0], slice_end[:-1]])
         size = slice_end - slice_begin + [len(root) for root in roots]
-        shift, parts, bounds, written = np.empty(len(slices), np.int64), [], [0], 0
+        shift, parts, requests, written = np.empty(len(slices), np.int64), [], [], 0
         for request in self._divided(traced, size):
+            begin = written
             for first, end in request:
                 before = b"".join(roots[first:end])
                 rows_bytes = int(slice_end[end - 1] - slice_begin[first])
@@ -76,12 +83,13 @@ class SpanEncoder:
                 parts.append((written, opening))
                 shift[first:end] = written + len(opening) - slice_begin[first]
                 written += len(opening) + rows_bytes
-            bounds.append(written)
+            spans = slices.count[request[0][0] : request[-1][1]].sum()
+            requests.append((begin, written, int(spans)))
         data = np.empty(written + SPILL, np.uint8)
         rows.put(data, row_end - rows.size + shift[traced.slice_of])
         for at, opening in parts:
             data[at : at + len(opening)] = np.frombuffer(opening, np.uint8)
-        return [data[begin:end].tobytes() for begin, end in pairwise(bounds)]
+        return [Request(data[begin:end].tobytes(), spans) for begin, end, spans in requests]
 
     def session(self, session: SessionTrace, *, ended_ns: int) -> bytes:
         """Encode the span of a session itself as a request; its resource is the tracer's own."""

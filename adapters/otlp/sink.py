@@ -2,31 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import Protocol
 
 from attrs import define, field, frozen
 
 from ...domain.model.spans import SpanBatch
-from ...domain.model.traces import SessionTrace, TracedBatch, cut
+from ...domain.model.traces import SessionTrace, cut
 from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from .answers import quoted
+from .encoding import SpanEncoder
 from .transport import Transport
 
 _NO_SESSION_SPAN = "the session's own span was not delivered"
-
-
-class Encoder(Protocol):
-    """Turns spans into ExportTraceServiceRequests; lives as long as a sink."""
-
-    def spans(self, traced: TracedBatch, session: SessionTrace) -> Sequence[tuple[bytes, int]]:
-        """Encode spans, in their order, and the roots of their slices.
-
-        Gives requests that collectors do not find too large, and how many spans are in each.
-        """
-
-    def session(self, session: SessionTrace, *, ended_ns: int) -> bytes:
-        """Encode the session's own span."""
 
 
 @frozen(eq=False)
@@ -74,7 +60,7 @@ class OtlpSink:
 
     output: str
     address: str
-    encoder: Encoder
+    encoder: SpanEncoder
     transport: Transport
     session: SessionTrace
     _sending: _Sending | None = None
@@ -130,10 +116,10 @@ class OtlpSink:
         traced = cut(batch, self.session)
         parts: deque[_Part] = deque()
         first = 0
-        for request, count in self.encoder.spans(traced, self.session) if len(batch) else ():
-            spans = traced.spans.take(slice(first, first + count))
-            parts.append(_Part(self.transport.pack(request), spans))
-            first += count
+        for request in self.encoder.spans(traced, self.session):
+            spans = traced.spans.take(slice(first, first + request.spans))
+            parts.append(_Part(self.transport.pack(request.data), spans))
+            first += request.spans
         return parts
 
     def _rejection(self, message: str) -> str:

@@ -1,15 +1,14 @@
 """The exporter `otlp`."""
 
-from collections.abc import Callable
-
 from attrs import define, field
 
 from ...domain.model.span_attributes import ServiceResource
 from ...ports.span_exporter import TraceContext
+from .encoding import MAX_REQUEST_BYTES, SpanEncoder
 from .grpc import GrpcTransport
 from .http import HttpTransport
 from .settings import OtlpSettings
-from .sink import Encoder, OtlpSink
+from .sink import OtlpSink
 from .transport import Transport
 
 GATHER_SECONDS = 1.0
@@ -25,7 +24,7 @@ class OtlpSpanExporter:
 
     settings: OtlpSettings
     resource: ServiceResource
-    encoder: Callable[[ServiceResource], Encoder]
+    max_request_bytes: int = MAX_REQUEST_BYTES
     name: str = field(default="otlp", init=False)
     gather_seconds: float = field(default=GATHER_SECONDS, init=False)
 
@@ -38,7 +37,7 @@ class OtlpSpanExporter:
         return OtlpSink(
             output=f"{address} trace_id={session.trace_id.hex()}",
             address=address,
-            encoder=self.encoder(self.resource),
+            encoder=SpanEncoder(self.resource, max_request_bytes=self.max_request_bytes),
             transport=await self._connect(),
             session=session,
         )

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..options import Option, last
 
-LATER_EXPORTERS = ("otlp", "zpages")
+LATER_EXPORTERS = ("zpages",)
 
 _ALL_PERCENT = 100
-_ENDPOINT = re.compile("OTEL_EXPORTER_OTLP_.+")
 
 
 def _later(what: str) -> Callable[[Sequence[str]], object]:
@@ -53,17 +52,7 @@ LATER: Mapping[str, Option] = {
 }
 
 
-def refuse_later(environ: Mapping[str, str], *, exporters_chosen: bool) -> None:
-    """Refuse variables that ask for zPages, or imply an exporter this version does not have.
-
-    The latter imply nothing where exporters are chosen by name.
-    """
-    given = sorted(name for name, value in environ.items() if value.strip())
-    if "ZPAGES_PORT" in given:
+def refuse_later(environ: Mapping[str, str]) -> None:
+    """Refuse a variable that asks for zPages."""
+    if environ.get("ZPAGES_PORT", "").strip():
         raise ValueError("ZPAGES_PORT: zPages are not part of this version; unset it")
-    implied = [name for name in given if _ENDPOINT.fullmatch(name)]
-    if implied and not exporters_chosen:
-        raise ValueError(
-            f"{implied[0]}: export to OTLP is not part of this version; unset it, or"
-            " choose where spans go with --trace-exporter"
-        )

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from attrs import Factory, evolve, frozen
 
+from ...adapters.otlp.settings import OtlpSettings
 from .. import jaeger_settings, values
 from ..jaeger_settings import check_jaeger
 from ..options import command_line, last, option, options_of, read_options
+from ..otlp_settings import names_otlp_collector, otlp_settings
 from ..values import Address, UnixAddress
 from .later import LATER, LATER_EXPORTERS, refuse_later
 
 PROGRAM = "tracer-node"
-EXPORTERS = ("console", "file", "file:perfetto", "file:jsonl", "jaeger")
+EXPORTERS = ("console", "file", "file:perfetto", "file:jsonl", "jaeger", "otlp")
 SERVICE_NAME = "container-tracer"
 DEFAULT_EXPORTERS = ("console",)
 
@@ -192,6 +194,9 @@ class NodeSettings:
     )
     """Where file exporters write; it need not exist yet."""
 
+    otlp: OtlpSettings = Factory(OtlpSettings)
+    """What the variables `OTEL_EXPORTER_OTLP_*` say."""
+
     service_name: str = option(
         "--trace-service-name",
         "OTEL_SERVICE_NAME",
@@ -232,12 +237,12 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
     options = options_of(NodeSettings)
     parser = command_line(PROGRAM, {**options, **LATER})
     given = read_options(parser, {**options, **LATER}, argv=argv, environ=environ)
-    chosen = "exporters" in given
     settings = NodeSettings(**{name: value for name, value in given.items() if name in options})
-    if not chosen:
+    if "exporters" not in given:
         settings = evolve(settings, exporters=_implied(settings, environ) or DEFAULT_EXPORTERS)
     try:
-        refuse_later(environ, exporters_chosen=chosen)
+        refuse_later(environ)
+        settings = evolve(settings, otlp=otlp_settings(environ))
         check_jaeger(
             environ,
             wanted=jaeger_settings.EXPORTER in settings.exporters,
@@ -254,4 +259,5 @@ def _implied(settings: NodeSettings, environ: Mapping[str, str]) -> tuple[str, .
     """Tell where spans go if that is not said by name: where somebody gave an address for."""
     agent = environ.get("JAEGER_AGENT_ENDPOINT", "").strip()
     jaeger = settings.jaeger_url or settings.jaeger_user or settings.jaeger_password or agent
-    return (jaeger_settings.EXPORTER,) if jaeger else ()
+    implied = {jaeger_settings.EXPORTER: jaeger, "otlp": names_otlp_collector(environ)}
+    return tuple(name for name, meant in implied.items() if meant)

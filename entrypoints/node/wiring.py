@@ -13,6 +13,7 @@ from ...adapters.files.span_exporter import FileFormat, FileSpanExporter
 from ...adapters.jaeger.collector import CollectorAddress
 from ...adapters.jaeger.span_exporter import JaegerSpanExporter
 from ...adapters.memory.sessions import MemorySessionRepository
+from ...adapters.otlp.span_exporter import OtlpSpanExporter
 from ...adapters.procfs.discovery import ProcfsPodDiscovery
 from ...adapters.system.clock import SystemClock
 from ...adapters.system.threads import drain_executor
@@ -50,7 +51,8 @@ def _exporters(settings: NodeSettings) -> dict[str, SpanExporter]:
         for name, file_format in FILE_FORMATS.items()
     }
     console = {"console": ConsoleSpanExporter(sys.stdout, node=settings.node_name)}
-    return {**console, **files, **_jaeger(settings)}
+    otlp = {"otlp": OtlpSpanExporter(settings=settings.otlp, resource=_resource(settings))}
+    return {**console, **files, **_jaeger(settings), **otlp}
 
 
 def _jaeger(settings: NodeSettings) -> dict[str, SpanExporter]:

@@ -2,7 +2,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,6 +13,8 @@ from container_tracer.adapters.console.span_exporter import ConsoleSpanExporter
 from container_tracer.adapters.files.span_exporter import FileFormat, FileSpanExporter
 from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.adapters.jaeger.span_exporter import JaegerSpanExporter
+from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
+from container_tracer.adapters.otlp.span_exporter import OtlpSpanExporter
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.fakes.jaeger_collector import FakeJaegerCollector
@@ -20,6 +22,7 @@ from container_tracer.fakes.span_exporter import FakeSpanExporter
 from container_tracer.fakes.spans import FakeSpan, awkward_batch, many_spans, span_batch
 from container_tracer.ports.errors import ExportFailed
 from container_tracer.ports.span_exporter import SpanExporter, SpanSink, TraceContext
+from tests.collectors import Received, attributes, grpc_collector, http_collector
 
 Delivered: TypeAlias = list[tuple[int, int, str]]
 """Start, thread and name of call of each span that arrived, in order."""
@@ -50,6 +53,9 @@ class Destination:
         return spans if self.in_order else sorted(spans)
 
 
+Make: TypeAlias = Callable[[Path, AsyncExitStack], Awaitable[Destination]]
+
+
 def spans_of(batch: SpanBatch) -> Delivered:
     names = [batch.kinds[kind].name for kind in batch.kind]
     return list(zip(batch.start_ns.tolist(), batch.tid.tolist(), names, strict=True))
@@ -67,7 +73,7 @@ async def console(_: Path, __: AsyncExitStack) -> Destination:
     return Destination(ConsoleSpanExporter(stream), lambda _: from_lines(stream.getvalue()))
 
 
-def file(file_format: FileFormat) -> Callable[[Path, AsyncExitStack], Awaitable[Destination]]:
+def file(file_format: FileFormat) -> Make:
     read = from_lines if file_format == "jsonl" else from_events
 
     async def make(directory: Path, _: AsyncExitStack) -> Destination:
@@ -94,6 +100,25 @@ async def jaeger(_: Path, stack: AsyncExitStack) -> Destination:
     )
 
 
+def otlp(
+    protocol: OtlpProtocol, collector: Callable[[Received], AbstractAsyncContextManager[str]]
+) -> Make:
+    async def make(_: Path, stack: AsyncExitStack) -> Destination:
+        received = Received()
+        url = await stack.enter_async_context(collector(received))
+        settings = OtlpSettings(endpoint=f"{url}/", protocol=protocol)
+        return Destination(
+            OtlpSpanExporter(settings=settings, resource=ServiceResource()),
+            lambda _: [
+                (one.start_time_unix_nano, attributes(one.attributes)["thread.id"], one.name)
+                for one in received.calls
+            ],
+            in_order=False,
+        )
+
+    return make
+
+
 def from_lines(text: str) -> Delivered:
     lines = map(json.loads, text.splitlines())
     return [(line["start_ns"], line["tid"], line["name"]) for line in lines]
@@ -111,6 +136,8 @@ def from_events(text: str) -> Delivered:
         pytest.param(file("jsonl"), id="jsonl"),
         pytest.param(file("perfetto"), id="perfetto"),
         pytest.param(jaeger, id="jaeger"),
+        pytest.param(otlp("http/protobuf", http_collector), id="otlp over http"),
+        pytest.param(otlp("grpc", grpc_collector), id="otlp over grpc"),
     ]
 )
 async def destination(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Destination]:
@@ -191,6 +218,7 @@ class TestSpanExporter:
 
     async def test_it_has_a_name(self, destination: Destination) -> None:
         assert destination.exporter.name
+        assert 0 < destination.exporter.gather_seconds < 10
 
 
 class TestFakeSpanExporter:

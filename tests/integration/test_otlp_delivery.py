@@ -12,6 +12,7 @@ import pytest
 from attrs import define, frozen
 from structlog.testing import capture_logs
 
+from container_tracer.adapters.otlp.encoding import MAX_REQUEST_BYTES
 from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
 from container_tracer.adapters.otlp.span_exporter import OtlpSpanExporter
 from container_tracer.adapters.system.clock import SystemClock
@@ -23,7 +24,6 @@ from container_tracer.fakes.span_exporter import FakeSpanExporter
 from container_tracer.fakes.spans import NOON_NS, many_spans
 from container_tracer.ports.span_exporter import SpanExporter, TraceContext
 from tests.collectors import Behaviour, Received, Reply, grpc_collector, http_collector
-from tests.plain_otlp import PlainEncoder
 
 ALL = many_spans(20_000)
 CONTEXT = TraceContext(session_id="7", hook="trace_syscalls", started_ns=NOON_NS)
@@ -116,7 +116,7 @@ async def start() -> AsyncIterator[Start]:
     sessions: list[Session] = []
 
     async def open_session(
-        wire: Wire, url: str, *, spans_per_request: int = 8_192, **settings: Any
+        wire: Wire, url: str, *, max_request_bytes: int = MAX_REQUEST_BYTES, **settings: Any
     ) -> Session:
         exporter = OtlpSpanExporter(
             settings=OtlpSettings(
@@ -125,7 +125,7 @@ async def start() -> AsyncIterator[Start]:
                 **{"timeout_seconds": 5, **settings},
             ),
             resource=ServiceResource(),
-            encoder=lambda _: PlainEncoder(spans_per_request),
+            max_request_bytes=max_request_bytes,
         )
         exporter.gather_seconds = 0.01
         return await opened({"otlp": exporter})
@@ -270,7 +270,7 @@ async def test_after_a_failure_only_what_was_not_taken_is_sent_again(
     faults: tuple[Behaviour, ...] = ("take", "busy", "take", "close", "refuse", "take", "busy")
     received.replies.extend(Reply(one) for one in faults)
     async with wire.collector(received) as url:
-        session = await start(wire, url, spans_per_request=1_000)
+        session = await start(wire, url, max_request_bytes=300_000)
         session.offer(8_000)
         await session.until(lambda: not session.counts.pending)
         await session.close()
@@ -373,7 +373,6 @@ async def test_one_that_hangs_delays_no_other(
             exporter = OtlpSpanExporter(
                 settings=OtlpSettings(endpoint=endpoint + wire.path, protocol=wire.protocol),
                 resource=ServiceResource(),
-                encoder=lambda _: PlainEncoder(),
             )
             exporter.gather_seconds = 0.01
             made.append((name, exporter))

@@ -60,7 +60,9 @@ Spans = dict[bytes, Said]
 
 
 def encoded(batch: SpanBatch, encoder: SpanEncoder | None = None) -> Sequence[bytes]:
-    return (encoder or SpanEncoder(RESOURCE)).spans(cut(batch, SESSION), SESSION)
+    requests = (encoder or SpanEncoder(RESOURCE)).spans(cut(batch, SESSION), SESSION)
+    assert sum(one.spans for one in requests) == len(batch)
+    return [one.data for one in requests]
 
 
 def parsed(data: bytes) -> ExportTraceServiceRequest:
@@ -255,12 +257,18 @@ def test_more_containers_than_are_kept_are_right_all_the_same() -> None:
     check(span_batch(*(FakeSpan(container=one) for one in containers)))
 
 
+def has_parent(span: Said) -> bool:
+    return bool(span["parent"])
+
+
 def test_a_request_is_no_larger_than_asked_and_slices_stay_whole() -> None:
     traced = cut(many_spans(3_000), SESSION)
     encoder = SpanEncoder(RESOURCE, max_request_bytes=150_000)
     requests = encoder.spans(traced, SESSION)
     assert len(requests) == len(traced.slices) == 3
-    blocks = [block for data in requests for block in found([data])]
+    blocks = [block for one in requests for block in found([one.data])]
+    in_blocks = [sum(map(has_parent, spans.values())) for _, spans in blocks]
+    assert [one.spans for one in requests] == in_blocks
     for _, spans in blocks:
         roots = {span["trace"] for span in spans.values() if not span["parent"]}
         assert roots == {span["trace"] for span in spans.values()}
@@ -274,7 +282,9 @@ def test_requests_are_filled_as_far_as_they_may_be(containers: int) -> None:
     places = [evolve(WEB, container_id=str(number)) for number in range(containers)]
     spans = [FakeSpan(tid=tid, container=places[tid % containers]) for tid in range(600)]
     traced = cut(span_batch(*spans), SESSION)
-    requests = SpanEncoder(RESOURCE, max_request_bytes=20_000).spans(traced, SESSION)
+    made = SpanEncoder(RESOURCE, max_request_bytes=20_000).spans(traced, SESSION)
+    requests = [one.data for one in made]
+    assert sum(one.spans for one in made) == 600
     assert len(requests) > 10
     assert all(18_000 < len(one) <= 20_000 for one in requests[:-1])
     merged = {key: span for _, spans in found(requests) for key, span in spans.items()}
