@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import ssl
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ Behaviour: TypeAlias = Literal[
     "garbage",  # takes it, and answers what is no message
     "hang",  # reads the request and says nothing
     "close",  # reads the request and hangs up
+    "half",  # takes it, and hangs up in the middle of its answer
 ]
 
 
@@ -39,7 +41,7 @@ class Reply:
 
     @property
     def takes(self) -> bool:
-        return self.behaviour in ("take", "garbage")
+        return self.behaviour in ("take", "garbage", "half")
 
 
 @define(eq=False)
@@ -95,7 +97,9 @@ def attributes(pairs: Sequence[Any]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def http_collector(received: Received, port: int = 0) -> AsyncIterator[str]:
+async def http_collector(
+    received: Received, port: int = 0, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """Speak OTLP/HTTP on loopback; give the base URL."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -112,9 +116,10 @@ async def http_collector(received: Received, port: int = 0) -> AsyncIterator[str
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", port)
+    server = await asyncio.start_server(connected, "127.0.0.1", port, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        scheme, number = "https" if tls else "http", server.sockets[0].getsockname()[1]
+        yield f"{scheme}://127.0.0.1:{number}"
     finally:
         server.close()
         for task in list(tasks):
@@ -140,7 +145,7 @@ async def _answer(
         return False
     writer.write(_http(reply))
     await writer.drain()
-    return True
+    return reply.behaviour != "half"
 
 
 def _http(reply: Reply) -> bytes:
@@ -156,6 +161,8 @@ def _http(reply: Reply) -> bytes:
             status, body = "500 Internal Server Error", reply.message.encode()
         case "partial":
             status, body = "200 OK", partial(reply)
+        case "half":
+            return b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n\x0a"
         case _:
             status, body = "200 OK", b"\xff\xff\xff"
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{extra}"
@@ -171,7 +178,9 @@ def partial(reply: Reply) -> bytes:
 
 
 @asynccontextmanager
-async def grpc_collector(received: Received, port: int = 0) -> AsyncIterator[str]:
+async def grpc_collector(
+    received: Received, port: int = 0, *, tls: grpc.ServerCredentials | None = None
+) -> AsyncIterator[str]:
     """Speak OTLP/gRPC on loopback; give the endpoint."""
 
     async def export(request: bytes, context: Any) -> bytes:
@@ -188,10 +197,11 @@ async def grpc_collector(received: Received, port: int = 0) -> AsyncIterator[str
             ),
         )
     )
-    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    address = f"127.0.0.1:{port}"
+    bound = server.add_secure_port(address, tls) if tls else server.add_insecure_port(address)
     await server.start()
     try:
-        yield f"http://127.0.0.1:{bound}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{bound}"
     finally:
         await server.stop(0)
 
@@ -212,7 +222,7 @@ async def _grpc(reply: Reply, context: Any) -> bytes:
             await asyncio.Event().wait()
         case "partial":
             return partial(reply)
-        case "garbage":
+        case "garbage" | "half":
             return b"\xff\xff\xff"
     return b""
 

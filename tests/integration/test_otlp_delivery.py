@@ -252,9 +252,12 @@ async def test_what_is_rejected_of_a_request_is_counted(wire: Wire, start: Start
     assert session.error.endswith("rejected spans: too old")
 
 
-async def test_a_success_whose_answer_cannot_be_read_is_one(wire: Wire, start: Start) -> None:
+@pytest.mark.parametrize("behaviour", ["garbage", "half"])
+async def test_a_success_whose_answer_cannot_be_read_is_one(
+    wire: Wire, start: Start, behaviour: Any
+) -> None:
     received = Received()
-    received.replies.append(Reply("garbage"))
+    received.replies.append(Reply(behaviour))
     async with wire.collector(received) as url:
         session = await start(wire, url)
         session.offer(100)
@@ -410,6 +413,20 @@ async def test_a_redirect_is_not_followed(start: Start) -> None:
         await session.until(lambda: session.counts.dropped_spans == 10)
         assert session.error.endswith("answered 302 Found; redirects are not followed")
         assert "pass" not in session.error + session.ways.outputs[0]
+        await session.close(ended_ns=None)
+
+
+async def test_one_that_hangs_up_on_a_request_it_has_not_read_is_retried(
+    wire: Wire, start: Start
+) -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        session = await start(wire, f"http://127.0.0.1:{port}")
+        session.offer(8_000)
+        await session.until(lambda: "retrying, 8000 spans wait" in session.error)
         await session.close(ended_ns=None)
 
 
