@@ -54,7 +54,7 @@ class _Parts:
 
 @define(eq=False)
 class JaegerSink:
-    """One run of a session; `output` is the collector's address.
+    """One run of a session; `output` is the collector's address, and the session's trace.
 
     A batch that was delayed is remembered: when it comes again, what the collector has confirmed
     is not sent twice.
@@ -125,5 +125,7 @@ class JaegerSpanExporter:
 
     async def open(self, context: TraceContext) -> JaegerSink:
         """Give a session its way to the collector, which need not be up yet."""
-        translation = BatchTranslation(resource=self.resource, session=context.trace)
-        return JaegerSink(JaegerCollector.at(self.address), translation, self.address.url)
+        session = context.trace
+        translation = BatchTranslation(resource=self.resource, session=session)
+        output = f"{self.address.url} trace_id={session.trace_id.hex()}"
+        return JaegerSink(JaegerCollector.at(self.address), translation, output)
