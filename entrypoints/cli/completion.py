@@ -22,10 +22,14 @@ class Words:
     choices: Sequence[str] = field(factory=tuple)
 
     @property
-    def all(self) -> str:
-        """Everything that may come next, in one line."""
-        flags = (flag for option in self.options for flag in option.option_strings)
-        return " ".join((*self.choices, *flags))
+    def flags(self) -> str:
+        """All options, in one line."""
+        return " ".join(flag for option in self.options for flag in option.option_strings)
+
+    @property
+    def first(self) -> str:
+        """What comes next where no option was begun, in one line."""
+        return " ".join(self.choices) or self.flags
 
 
 def describe(commands: Mapping[str, Command]) -> list[Words]:
@@ -68,16 +72,18 @@ def bash_script(words: Sequence[Words]) -> str:
         f"        {'|'.join(flags)}) {reply.format(_compgen(choices))}; return ;;"
         for flags, choices in _values(words).items()
     )
-    cases = "\n".join(f'        "{one.name}") words="{one.all}" ;;' for one in words)
+    cases = "\n".join(
+        f'        "{one.name}") words="{one.first}" options="{one.flags}" ;;' for one in words
+    )
     return f"""\
 _container_tracer() {{
     local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}}
-    local command="" word words=""
+    local command="" word words="" options=""
     COMPREPLY=()
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         case $word in
         --) return ;;
-        {_names(words)}) command=$word; break ;;
+        {_names(words)}) command=${{command:-$word}} ;;
         esac
     done
     case $previous in
@@ -86,6 +92,7 @@ _container_tracer() {{
     case $command in
 {cases}
     esac
+    [[ $current != -* ]] || words=$options
     {reply.format('-W "$words"')}
 }}
 complete -F _container_tracer {PROGRAM}"""
@@ -101,15 +108,18 @@ def zsh_script(words: Sequence[Words]) -> str:
         f"        ({'|'.join(flags)}) {_zsh_values(choices)}return ;;"
         for flags, choices in _values(words).items()
     )
-    cases = "\n".join(f"        ('{one.name}') compadd -- {one.all} ;;" for one in words)
+    cases = "\n".join(
+        f"        ('{one.name}') words_=({one.first}) options_=({one.flags}) ;;" for one in words
+    )
     return f"""\
 #compdef {PROGRAM}
 _container_tracer() {{
     local command='' word
+    local -a words_ options_
     for word in "${{(@)words[2,CURRENT-1]}}"; do
         case $word in
         (--) return ;;
-        ({_names(words)}) command=$word; break ;;
+        ({_names(words)}) command=${{command:-$word}} ;;
         esac
     done
     case ${{words[CURRENT-1]}} in
@@ -118,6 +128,7 @@ _container_tracer() {{
     case $command in
 {cases}
     esac
+    if [[ ${{words[CURRENT]}} == -* ]]; then compadd -- $options_; else compadd -- $words_; fi
 }}
 compdef _container_tracer {PROGRAM}"""
 

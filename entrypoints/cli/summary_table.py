@@ -108,10 +108,9 @@ def _label(call: CallSummary) -> str:
 
 def short_number(number: float) -> str:
     """Write a number in five cells at most: `0`, `9.5`, `812`, `12.3k`, `4.5M`."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if number >= size:
-            scale = 1e3 if unit == "k" else size
-            return f"{number / scale:.3g}{unit}"
+    for from_, size, unit in ((999.5e6, 1e9, "G"), (999.5e3, 1e6, "M"), (1e4, 1e3, "k")):
+        if number >= from_:
+            return f"{number / size:.3g}{unit}"
     if number >= 10 or number == int(number):  # noqa: PLR2004 - fractions matter below ten only
         return f"{number:.0f}"
     return f"{number:.1f}"

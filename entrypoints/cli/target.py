@@ -19,7 +19,7 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         "--duration", metavar="TIME", type=_duration, help="end after this long: 10s, 500ms, 2m"
     )
     parser.add_argument(
-        "--max-events", metavar="N", type=_count, help="end after so many spans were shown"
+        "--max-events", metavar="N", type=count, help="end after so many spans were shown"
     )
     parser.add_argument(
         "--exporter",
@@ -83,7 +83,8 @@ def _duration(text: str) -> str:
     return text
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Read a number of spans, or of tables."""
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_EVENTS):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of spans")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_EVENTS}")
     return int(text)

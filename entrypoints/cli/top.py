@@ -17,7 +17,7 @@ from .connecting import connect
 from .exit_codes import ExitCode
 from .summary_table import SORT_KEYS, Key, call_rows, summary_table
 from .table import table_lines
-from .target import add_request_options, top_request
+from .target import add_request_options, count, top_request
 from .writing import LineWriter
 
 ALL = "all"
@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interval", metavar="SECONDS", type=_seconds, default=1.0, help="default 1"
     )
-    parser.add_argument("--count", metavar="N", type=int, default=0, help="end after N tables")
+    parser.add_argument("--count", metavar="N", type=count, default=0, help="end after N tables")
 
 
 async def run(invocation: Invocation) -> int:
