@@ -20,6 +20,7 @@ from ...client.connection import to_its_end
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.02
+NEWS_SECONDS = 1.0
 LOG_LINES = 5
 
 NODE = "container_tracer.entrypoints.cli.attached_node"
@@ -40,6 +41,13 @@ class PrivateNode:
     def url(self) -> str:
         """Where it listens."""
         return f"unix:{socket_of(self.folder)}"
+
+    async def is_dead(self) -> bool:
+        """Tell whether it has ended; news of a death may come a little after its connections."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NEWS_SECONDS):
+                await self.process.wait()
+        return self.process.returncode is not None
 
     def failure(self) -> PrivateNodeFailed:
         """Say how it died, with the end of its log."""
@@ -92,9 +100,10 @@ async def private_node(*, mount_tracefs: bool, verbose: bool) -> AsyncIterator[T
             async with TracerClient(node.url) as tracer:
                 yield tracer
         except ServerUnreachable as error:
-            if (await starting).process.returncode is None:
-                raise
-            raise (await starting).failure() from error
+            node = await starting
+            if await node.is_dead():
+                raise node.failure() from error
+            raise
         finally:
             if starting.done() and not starting.exception():
                 ending = asyncio.create_task(starting.result().end(), name="end private node")

@@ -39,6 +39,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("install") / "prefix"
     said = run("make", "install", f"PREFIX={folder}")
     assert f"tracer-node {__version__}" in said
+    assert f"container-tracer {__version__}" in said
     assert f"to uninstall: rm -rf {folder}/lib/container-tracer {folder}/bin/tracer-node" in said
     yield folder
     shutil.rmtree(folder)
@@ -60,6 +61,18 @@ def test_it_has_everything_that_serving_takes(prefix: Path, tmp_path: Path) -> N
 @pytest.mark.xdist_group("install")
 def test_the_domain_loads_no_framework(prefix: Path, tmp_path: Path) -> None:
     path, heavy = run(prefix / "lib/container-tracer/bin/python", "-c", LOADED, cwd=tmp_path).split(
+        maxsplit=1
+    )
+    assert path.startswith(str(prefix))
+    assert heavy == "[]\n"
+
+
+@pytest.mark.xdist_group("install")
+def test_the_client_runs_and_loads_no_server(prefix: Path, tmp_path: Path) -> None:
+    said = run(prefix / "bin/container-tracer", "--version", cwd=tmp_path)
+    assert said == f"container-tracer {__version__}\n"
+    code = LOADED.replace("domain.model.pod", "client")
+    path, heavy = run(prefix / "lib/container-tracer/bin/python", "-c", code, cwd=tmp_path).split(
         maxsplit=1
     )
     assert path.startswith(str(prefix))

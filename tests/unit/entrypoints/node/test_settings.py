@@ -317,3 +317,15 @@ def test_an_address_is_written_as_it_is_given(text: str) -> None:
 
 def test_every_setting_is_frozen_and_has_a_default() -> None:
     assert all(one.default is not None for one in fields(NodeSettings))
+
+
+def test_the_address_may_be_a_socket() -> None:
+    settings = read_settings(["--address", "unix:/run/tracer.sock"], {})
+    assert str(settings.address) == "unix:/run/tracer.sock"
+
+
+@pytest.mark.parametrize("text", ["unix:relative", "unix:", "unix:/a\nb"])
+def test_a_socket_needs_its_whole_path(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        read_settings(["--address", text], {})
+    assert "write unix:/PATH" in capsys.readouterr().err

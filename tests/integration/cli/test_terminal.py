@@ -1,0 +1,45 @@
+"""On a real terminal: nothing wraps, nothing is left, and colours are a matter of taste."""
+
+import re
+
+import pytest
+
+from .conftest import Box, OnTerminal
+
+pytestmark = pytest.mark.kernel
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_on_a_terminal_no_line_wraps_and_the_progress_goes_before_it_ends(
+    on_terminal: OnTerminal, box: Box, columns: int
+) -> None:
+    screen = on_terminal("trace", box.name, "trace_syscalls", columns=columns, until="getppid() =")
+    assert screen.code == 130
+    assert "\x1b[1m" in screen.shown
+    plain = [ANSI.sub("", line.rpartition("\r\x1b[K")[2]) for line in screen.shown.split("\r\n")]
+    spans = [line for line in plain if "getppid" in line]
+    assert spans
+    assert all(len(line) <= columns for line in plain[:-3])
+    assert all(line.split()[1] == box.name for line in spans)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+@pytest.mark.parametrize("command", ["pods", "hooks", "top"])
+def test_tables_fit_the_terminal(
+    on_terminal: OnTerminal, box: Box, command: str, columns: int
+) -> None:
+    more = (box.name, "--count", "1", "--interval", "0.5") if command == "top" else ("-o", "wide")
+    screen = on_terminal(command, *more, columns=columns)
+    assert screen.code == 0
+    lines = [ANSI.sub("", line) for line in re.split(r"\r\n|\x1b\[H", screen.shown)]
+    assert all(len(line) <= columns for line in lines)
+    if command != "hooks":
+        assert any(box.name in line for line in lines)
+
+
+def test_no_colour_is_no_escape_at_all(on_terminal: OnTerminal) -> None:
+    assert "\x1b" in on_terminal("hooks", columns=80).shown
+    assert "\x1b" not in on_terminal("hooks", columns=80, NO_COLOR="1").shown
+    assert "\x1b" not in on_terminal("hooks", "--no-color", columns=80).shown
