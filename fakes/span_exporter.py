@@ -30,6 +30,10 @@ class FakeSpanSink:
             raise ExportFailed(f"The way out of session {self.context.session_id} is closed.")
         self.batches.append(batch)
 
+    def arrived(self, batch: SpanBatch) -> tuple[int, int]:  # noqa: ARG002 - it is told
+        """Say what the exporter was told to."""
+        return self.exporter.arrived
+
     async def close(self, *, ended_ns: int | None = None) -> None:
         """Remember it."""
         self.closed, self.ended_ns = True, ended_ns
@@ -41,12 +45,13 @@ class FakeSpanExporter:
 
     With a `failure`, opening and writing fail with that text; with `failures`, each write takes
     and raises the first of them. While `gate` is cleared, writes wait: `exporter.gate.clear()`
-    makes it slow, `.set()` quick again.
+    makes it slow, `.set()` quick again. `arrived` is what every sink says of a write given up.
     """
 
     name: str = "fake"
     failure: str = ""
     failures: list[ExportFailed] = field(factory=list)
+    arrived: tuple[int, int] = (0, 0)
     gather_seconds: float = 0.1
     sinks: list[FakeSpanSink] = field(factory=list)
     gate: asyncio.Event = field(factory=asyncio.Event)

@@ -48,6 +48,12 @@ class SpanSink(Protocol):
         some were delivered, after any other failure none was.
         """
 
+    def arrived(self, batch: SpanBatch) -> tuple[int, int]:
+        """Tell how many spans, and events, of a batch have arrived whose write was given up.
+
+        That is after `ExportDelayed`, or when the write was cancelled.
+        """
+
     async def close(self, *, ended_ns: int | None = None) -> None:
         """Finish what was written; again is harmless. Raises `ExportFailed`.
 

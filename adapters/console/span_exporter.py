@@ -27,6 +27,10 @@ class ConsoleSink:
             raise ExportFailed("This session's way to the console is closed; start it again.")
         await asyncio.to_thread(self._stream.write, batch)
 
+    def arrived(self, batch: SpanBatch) -> tuple[int, int]:  # noqa: ARG002 - whole batches are written
+        """Tell that nothing of a batch is known to have arrived."""
+        return 0, 0
+
     async def close(self, *, ended_ns: int | None = None) -> None:  # noqa: ARG002 - of no use here
         """Take no more; the console stays open for others."""
         self._closed = True

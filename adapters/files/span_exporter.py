@@ -76,6 +76,10 @@ class FileSink:
         """Add the batch in a worker thread: all of it, or none and raise `ExportFailed`."""
         await asyncio.to_thread(self._append, batch)
 
+    def arrived(self, batch: SpanBatch) -> tuple[int, int]:  # noqa: ARG002 - whole batches are written
+        """Tell that nothing of a batch is known to have arrived."""
+        return 0, 0
+
     async def close(self, *, ended_ns: int | None = None) -> None:  # noqa: ARG002 - of no use here
         """Bring the file to the disk; again is harmless. Raise `ExportFailed`."""
         await asyncio.to_thread(self._file.close)

@@ -63,7 +63,7 @@ class JaegerSink:
     _collector: JaegerCollector
     _translation: BatchTranslation
     output: str
-    _delayed: _Parts | None = None
+    _sending: _Parts | None = None
     _closed: bool = False
 
     async def write(self, batch: SpanBatch) -> None:
@@ -74,24 +74,30 @@ class JaegerSink:
         """
         if self._closed:
             raise ExportFailed("This session's way to Jaeger is closed; start it again.")
-        parts, self._delayed = self._delayed, None
-        if parts is None or parts.batch is not batch:
-            parts = await asyncio.to_thread(_Parts.of, batch, self._translation.session)
-        while parts.left:
-            await self._send_next(parts)
+        if self._sending is None or self._sending.batch is not batch:
+            self._sending = await asyncio.to_thread(_Parts.of, batch, self._translation.session)
+        while self._sending.left:
+            await self._send_next(self._sending)
+        self._sending = None
 
     async def _send_next(self, parts: _Parts) -> None:
         body = await asyncio.to_thread(parts.encode_next, self._translation)
         try:
             await self._collector.post(body)
         except ExportDelayed:
-            self._delayed = parts
             raise
         except ExportFailed as error:
             if not parts.taken:
                 raise
             raise ExportRejected(str(error), spans=parts.left) from error
         parts.next_taken()
+
+    def arrived(self, batch: SpanBatch) -> tuple[int, int]:
+        """Count what was confirmed of a batch that was given up."""
+        if self._sending is None or self._sending.batch is not batch:
+            return 0, 0
+        confirmed = batch.take(slice(self._sending.taken))
+        return len(confirmed), confirmed.events
 
     async def close(self, *, ended_ns: int | None = None) -> None:
         """Send the session's own span, if it began, and hang up; again is harmless.
@@ -100,7 +106,7 @@ class JaegerSink:
         """
         if not self._closed and ended_ns is not None:
             await self._send_session_span(ended_ns)
-        self._closed, self._delayed = True, None
+        self._closed, self._sending = True, None
         await self._collector.close()
 
     async def _send_session_span(self, ended_ns: int) -> None:

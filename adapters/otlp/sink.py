@@ -79,6 +79,17 @@ class OtlpSink:
         self._sending = None
         sending.conclude()
 
+    def arrived(self, batch: SpanBatch) -> tuple[int, int]:
+        """Count what was answered of a batch that was given up, but for what was refused."""
+        sending = self._sending
+        if sending is None or sending.batch is not batch:
+            return 0, 0
+        left = [part.spans for part in sending.parts]
+        return (
+            len(batch) - sum(map(len, left)) - sending.refused_spans,
+            batch.events - sum(one.events for one in left) - sending.refused_events,
+        )
+
     async def close(self, *, ended_ns: int | None = None) -> None:
         """Send the session's own span, if it began, and hang up. Raises as the port says."""
         if ended_ns is not None and not self._closed:

@@ -106,35 +106,40 @@ class Delivery:
 
     async def _deliver(self, unit: SpanBatch) -> None:
         """Write a unit, and count what became of it even if that is broken off."""
-        spans, events = refused, refused_events = len(unit), unit.events
+        arrived = None
         try:
-            refused, refused_events = await self._write(unit)
+            arrived = await self._write(unit)
         finally:
+            spans, events = self.sink.arrived(unit) if arrived is None else arrived
             self._held_bytes -= unit.nbytes
-            self.statistics.drop(spans=refused, events=refused_events)
-            self.statistics.deliver(spans=spans - refused, events=events - refused_events)
+            self.statistics.deliver(spans=spans, events=events)
+            self.statistics.drop(spans=len(unit) - spans, events=unit.events - events)
 
-    async def _write(self, unit: SpanBatch) -> tuple[int, int]:
-        """Write until it is known what became of the unit; return the spans and events refused."""
+    async def _write(self, unit: SpanBatch) -> tuple[int, int] | None:
+        """Write until it is known what became of the unit; return the spans and events arrived.
+
+        None if it was given up.
+        """
         while True:
             try:
                 await self.sink.write(unit)
             except ExportDelayed as error:
                 if not await self._wait(error):
-                    return len(unit), unit.events
+                    return None
                 continue
             except ExportRejected as error:
                 self._recover()
                 self._note(error)
-                refused = min(error.spans, len(unit))
-                events = unit.take(slice(len(unit) - refused, None)).events
-                return refused, events if error.events is None else min(error.events, unit.events)
+                spans = max(0, len(unit) - error.spans)
+                if error.events is None:
+                    return spans, unit.take(slice(spans)).events
+                return spans, max(0, unit.events - error.events)
             except Exception as error:  # noqa: BLE001 - what an exporter does wrong is the session's loss
                 self._recover()
                 self._note(error)
-                return len(unit), unit.events
+                return 0, 0
             self._recover()
-            return 0, 0
+            return len(unit), unit.events
 
     async def _wait(self, error: ExportDelayed) -> bool:
         """Wait before another attempt; tell whether there is time for one."""

@@ -282,6 +282,28 @@ async def test_after_a_failure_only_what_was_not_taken_is_sent_again(
     assert len({span.span_id for span in received.calls}) == len(received.calls)
 
 
+@pytest.mark.parametrize("last", [Reply("busy for", 60), Reply("hang")])
+async def test_what_was_taken_of_a_unit_that_is_given_up_is_delivered(
+    wire: Wire, start: Start, monkeypatch: pytest.MonkeyPatch, last: Reply
+) -> None:
+    monkeypatch.setattr("container_tracer.domain.services.deliveries.FLUSH_SECONDS", 0.5)
+    received = Received()
+    received.replies.extend([Reply(), Reply("partial", 10), Reply(), last, last])
+    async with wire.collector(received) as url:
+        session = await start(wire, url, max_request_bytes=300_000, timeout_seconds=60)
+        session.offer(8_000)
+        await session.until(lambda: len(received.requests) >= 4)
+        await session.close()
+    of_partial = sum(
+        bool(span.parent_span_id)
+        for one in received.requests[1].resource_spans
+        for scope in one.scope_spans
+        for span in scope.spans
+    )
+    assert session.counts.delivered_spans == len(received.calls) + of_partial - 10
+    assert session.counts.dropped_spans == 8_000 - session.counts.delivered_spans > 10
+
+
 async def test_a_collector_that_is_down_from_the_start_gets_everything_when_it_is_up(
     wire: Wire, start: Start
 ) -> None:

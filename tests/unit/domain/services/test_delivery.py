@@ -239,6 +239,21 @@ async def test_an_exporter_may_say_which_events_were_rejected_and_cannot_say_too
     assert way.statistics.pending == way.statistics.pending_spans == 0
 
 
+@pytest.mark.parametrize("hangs", [True, False])
+async def test_what_had_arrived_of_a_unit_that_was_given_up_is_delivered(*, hangs: bool) -> None:
+    way = await Way(clock=RealClock()).open()
+    way.exporter.arrived = (7, 12)
+    if hangs:
+        way.exporter.gate.clear()
+    way.exporter.failures.append(ExportDelayed("Busy.", retry_after_seconds=60))
+    way.offer(ONE)
+    await way.settle()
+    await way.delivery.close(0.1)
+    assert (way.statistics.delivered_spans, way.statistics.dropped_spans) == (7, 3)
+    assert (way.statistics.delivered, way.statistics.dropped) == (12, ONE.events - 12)
+    assert way.statistics.pending == way.statistics.pending_spans == 0
+
+
 async def test_a_sink_is_closed_again_while_its_destination_is_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
