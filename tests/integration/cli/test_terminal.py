@@ -9,6 +9,8 @@ from .conftest import Box, OnTerminal
 pytestmark = pytest.mark.kernel
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+SCREENS = re.compile(r"\r\n|\x1b\[H|\x1b\[\?1049[hl]")
+"""Between lines: an end of one, the first line of a screen, a change of screens."""
 
 
 @pytest.mark.parametrize("columns", [80, 200])
@@ -33,7 +35,7 @@ def test_tables_fit_the_terminal(
     more = (box.name, "--count", "1", "--interval", "0.5") if command == "top" else ("-o", "wide")
     screen = on_terminal(command, *more, columns=columns)
     assert screen.code == 0
-    lines = [ANSI.sub("", line) for line in re.split(r"\r\n|\x1b\[H", screen.shown)]
+    lines = [ANSI.sub("", line) for line in SCREENS.split(screen.shown)]
     assert all(len(line) <= columns for line in lines)
     if command != "hooks":
         assert any(box.name in line for line in lines)
