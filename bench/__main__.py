@@ -32,21 +32,24 @@ from .workload import SOURCE, shapes
 PEERS = (strace, perf, bpftrace, trace_cmd, libtracefs, otel_sdk)
 
 
-@frozen
+@frozen(kw_only=True)
 class Mode:
-    """How much is measured; `promised` are the rounds and seconds of our own figures."""
+    """How much is measured: rounds for each shape, and rounds and seconds of our own figures."""
 
-    name: str
-    extent: Extent
-    shapes: int
+    rounds: tuple[int, ...]
+    calls: int
+    heavy_calls: int
     promised_rounds: int
     promised_seconds: int
-    promised_calls: int
 
 
 MODES = {
-    "quick": Mode("quick", Extent(2, 300_000, 10_000), 2, 2, 2, 1_000_000),
-    "full": Mode("full", Extent(5, 1_000_000, 50_000), 3, 5, 5, 2_000_000),
+    "quick": Mode(
+        rounds=(2, 2), calls=300_000, heavy_calls=10_000, promised_rounds=2, promised_seconds=2
+    ),
+    "full": Mode(
+        rounds=(5, 3, 3), calls=1_000_000, heavy_calls=50_000, promised_rounds=3, promised_seconds=5
+    ),
 }
 
 
@@ -59,24 +62,26 @@ def main() -> None:
     )
     parser.add_argument("--publish", action="store_true", help="write docs/performance.md too")
     options = parser.parse_args()
-    results = read(options.kept) if options.kept else measured(MODES[options.mode])
+    results = read(options.kept) if options.kept else measured(options.mode)
     print("\n" + rendered(results))
     if options.publish:
         publish(results)
 
 
-def measured(mode: Mode) -> Results:
+def measured(name: str) -> Results:
     """Measure everything there is to measure here."""
     if os.geteuid() != 0 or (os.cpu_count() or 1) < 2:
         sys.exit("bench: needs root and two CPUs")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # to leave nothing behind
-    results = begun(mode.name)
+    results = begun(name)
     try:
         with ExitStack() as stack:
-            _measure(results, mode, stack)
+            _measure(results, MODES[name], stack)
     except KeyboardInterrupt:
         sys.exit("bench: interrupted; what it started is ended and removed")
-    print(f"written to {results.write().relative_to(Path.cwd())}")
+    except NotRun as reason:
+        sys.exit(f"bench: {reason}")
+    print(f"written to {os.path.relpath(results.write())}")
     return results
 
 
@@ -87,8 +92,9 @@ def _measure(results: Results, mode: Mode, stack: ExitStack) -> None:
     peers = _peers(bench, results)
     tracer = stack.enter_context(node.started(bench))
     tools = [*peers, *node.tools(bench, tracer)]
-    for shape in shapes(os.cpu_count() or 1)[: mode.shapes]:
-        compared = compare(bench, tools, shape, extent=mode.extent, told=_told)
+    for shape, rounds in zip(shapes(), mode.rounds, strict=False):
+        extent = Extent(rounds, mode.calls, mode.heavy_calls)
+        compared = compare(bench, tools, shape, extent=extent, told=_told)
         results.tools += compared.figures
         for one, reason in compared.missing.items():
             worked = any(each.tool == one for each in results.tools)
@@ -98,7 +104,7 @@ def _measure(results: Results, mode: Mode, stack: ExitStack) -> None:
         node=tracer,
         rounds=mode.promised_rounds,
         seconds=mode.promised_seconds,
-        calls=mode.promised_calls,
+        calls=2 * mode.calls,
     )
     results.figures += derived(results)
     for name, measure in promises.all().items():

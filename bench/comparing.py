@@ -46,7 +46,7 @@ def compare(
         for tool in tools:
             if tool.name in comparison.missing:
                 continue
-            calls = extent.heavy_calls if tool.stops_each_call else extent.calls
+            calls = extent.heavy_calls if tool.heavy else extent.calls
             try:
                 rounds[tool.name].append(tool.measure(shape, calls))
                 untraced[tool.name].append(plain)

@@ -64,7 +64,9 @@ class Session:
             time.sleep(0.1)
             now = self.statistics()
             read = now["Attributed"] + now["Source"]["Lost"] >= 2 * calls
-            if read and not any(one["PendingSpans"] for one in now["Exporters"].values()):
+            exporters = now["Exporters"].values()
+            waiting = now["Source"]["Pending"] + sum(one["PendingSpans"] for one in exporters)
+            if read and not waiting:
                 return now
             if time.monotonic() > deadline:
                 raise NotRun(f"it still had not brought in everything after {SETTLE_SECONDS} s")
@@ -124,7 +126,7 @@ class NodeTool:
     node: Node
     name: str
     exporters: tuple[str, ...] = ()
-    stops_each_call: bool = False
+    heavy: bool = False
 
     def measure(self, shape: Shape, calls: int, rate: int = 0) -> Round:
         """Run one round of so many calls, at full speed or so many a second."""

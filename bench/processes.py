@@ -3,9 +3,10 @@
 import os
 import re
 import select
+import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,7 +51,12 @@ def run(command: list[str], *, folder: Path, seconds: float = 120) -> Ran:
     path = folder / "output"
     with path.open("w") as output:
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            process_group=0,  # so that what the tool started can be ended with it
         )
         code, cpu_ns = _reaped(process, command[0], seconds)
     return Ran(code, cpu_ns, path.read_text(errors="replace"))
@@ -62,7 +68,8 @@ def _reaped(process: "subprocess.Popen[bytes]", name: str, seconds: float) -> tu
         _await_end(descriptor, name, seconds)
         _, status, usage = os.wait4(process.pid, 0)
     except BaseException:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     finally:

@@ -1,6 +1,5 @@
 """What this project promises of itself, measured: losses, rates, prices, times."""
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,15 +12,13 @@ from container_tracer.domain.model.traces import cut
 
 from . import encoding
 from .measured import Figure, Spent, Spread
-from .node import Node, dropped, session
+from .node import Node, session
 from .peers.peer import Bench
 from .processes import NotRun, cpu_ns, resident_mb
-from .workload import Shape, running
+from .rates import rate_without_loss
+from .workload import all_cores, last_core, running
 
-RATES = (100_000, 200_000, 300_000, 400_000, 500_000)
 CONTAINERS = 10
-KEPT_UP = 0.97
-"""A workload that made its calls at this share of the rate wanted has kept it up."""
 
 
 @frozen(kw_only=True)
@@ -48,7 +45,7 @@ class Promises:
     def saturated(self) -> list[Figure]:
         """All cores make trivial calls as fast as they can, the node's own among them."""
         lost, cost, rates = [], [], []
-        shape = _all_cores("getppid")
+        shape = all_cores("getppid")
         with running(self.bench.program, shape) as workload:
             pod = self.node.pod_of(workload)
             for _ in range(self.rounds):
@@ -82,43 +79,12 @@ class Promises:
         """All cores make calls at a steady rate; every one becomes a span in a collector."""
         if self.node.without_otlp:
             raise NotRun(self.node.without_otlp)
-        best, cost = 0.0, 0.0
-        for rate in RATES:
-            kept, per_span = self._sent(rate)
-            if not kept:
-                break
-            best, cost = kept, per_span
-        return [
-            Figure(
-                "spans sent by OTLP, nothing lost or dropped: highest rate tried",
-                Spread.of([best]), "/s", least=300_000 * KEPT_UP,
-            ),
-            Figure("  node's CPU per span at that rate", Spread.of([cost]), "ns"),
-        ]  # fmt: skip
-
-    def _sent(self, rate: int) -> tuple[float, float]:
-        """Return the rate that was reached, 0 if something was missing, and the CPU per span."""
-        calls = rate * self.seconds
-        shape = _all_cores("getppid")
-        with running(self.bench.program, shape) as workload:
-            pod = self.node.pod_of(workload)
-            sunk = self.bench.sink.received()
-            with session(self.node, pod, ("otlp",)) as one:
-                before = cpu_ns(self.node.pid)
-                spent = workload.calls(calls, rate)
-                now = one.settled(calls)
-                used = cpu_ns(self.node.pid) - before
-                delivered = one.delivered(now)
-            received = self.bench.sink.received()
-        arrived = received.spans - sunk.spans
-        whole = not now["Source"]["Lost"] + dropped(now) and arrived >= delivered >= calls
-        reached = calls / spent.wall_ns * 1e9
-        return reached if whole and reached >= KEPT_UP * rate else 0.0, used / max(1, delivered)
+        return rate_without_loss(self.bench, self.node, seconds=self.seconds)
 
     def bystanders(self) -> list[Figure]:
         """What a process pays that is not traced, while another is."""
         one_session, sixteen = [], []
-        shape = _last_core()
+        shape = last_core()
         with (
             running(self.bench.program, shape) as traced,
             running(self.bench.program, shape, contained=False) as bystander,
@@ -144,7 +110,7 @@ class Promises:
         client = self.node.client
         with ExitStack() as stack:
             for _ in range(CONTAINERS):
-                stack.enter_context(running(self.bench.program, _last_core()))
+                stack.enter_context(running(self.bench.program, last_core()))
             for _ in range(max(3, self.rounds)):
                 request = {"pod": "workload-*", "trace-hook": "trace_syscalls", "exporters": []}
                 made = client.call("POST", "/v1/trace-session", request)
@@ -161,7 +127,7 @@ class Promises:
 
     def idle(self) -> list[Figure]:
         """What a node costs that has nothing, or little, to do."""
-        with running(self.bench.program, _last_core()) as workload:
+        with running(self.bench.program, last_core()) as workload:
             pod = self.node.pod_of(workload)
             without = self._share(lambda: time.sleep(self.seconds))
             with session(self.node, pod):
@@ -191,15 +157,6 @@ def _encoded(batch: SpanBatch) -> float:
     began = time.thread_time_ns()
     encoder.spans(traced, encoding.SESSION)
     return len(batch) / (time.thread_time_ns() - began) * 1e3
-
-
-def _all_cores(mix: str) -> Shape:
-    cpus = tuple(sorted(os.sched_getaffinity(0)))
-    return Shape(f"{mix}, all cores", cpus, mix)
-
-
-def _last_core() -> Shape:
-    return Shape("getppid, one core", (max(os.sched_getaffinity(0)),), "getppid")
 
 
 def _ratio(one: Spent, other: Spent) -> float:

@@ -21,7 +21,7 @@ def rendered(results: Results) -> str:
     machine = results.machine
     parts = [
         (
-            f"Measured {results.measured_at[:10]} on {machine['cpus']} CPUs "
+            f"Measured {results.measured_at[:10]}, {results.mode} run, on {machine['cpus']} CPUs "
             f"({machine['processor']}), "
             f"Linux {machine['kernel']}, Python {machine['python']}: medians, and in brackets the "
             "least and the most of all rounds. Ratios compare rounds that took turns."

@@ -1,5 +1,6 @@
 """The workload of the benchmarks: so many system calls, on so many CPUs."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,13 +35,20 @@ class Shape:
         return [",".join(map(str, self.cpus)), self.mix]
 
 
-def shapes(cpus: int) -> tuple[Shape, ...]:
-    """Return all shapes on so many CPUs; those on one core leave CPU 0 free."""
-    return (
-        Shape("getppid, one core", (1,), "getppid"),
-        Shape("mix, one core", (1,), "mix"),
-        Shape("getppid, all cores", tuple(range(cpus)), "getppid"),
-    )
+def shapes() -> tuple[Shape, ...]:
+    """Return all shapes that tools are compared at."""
+    trivial = last_core()
+    return (trivial, Shape("mix, one core", trivial.cpus, "mix"), all_cores("getppid"))
+
+
+def all_cores(mix: str) -> Shape:
+    """Return a shape on every CPU this process may use."""
+    return Shape(f"{mix}, all cores", tuple(sorted(os.sched_getaffinity(0))), mix)
+
+
+def last_core() -> Shape:
+    """Return the trivial shape on one CPU that is not the first."""
+    return Shape("getppid, one core", (max(os.sched_getaffinity(0)),), "getppid")
 
 
 @define

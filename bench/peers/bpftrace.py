@@ -27,14 +27,14 @@ def tools(bench: Bench) -> list[CommandTool]:
         CommandTool(
             bench=bench,
             name="bpftrace, printf",
-            stops_each_call=True,
+            heavy=True,
             command=lambda workload: command(PRINTING, workload),
             seen=lambda _, output: Seen(len(LINE.findall(output)) // 2, lost(output)),
         ),
         CommandTool(
             bench=bench,
             name="bpftrace, count only",
-            stops_each_call=False,
+            heavy=False,
             command=lambda workload: command(COUNTING, workload),
             seen=lambda _, output: Seen(sum(int(count) for count in COUNT.findall(output))),
         ),

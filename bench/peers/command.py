@@ -35,7 +35,7 @@ class CommandTool:
 
     bench: Bench
     name: str
-    stops_each_call: bool
+    heavy: bool
     waits: bool = True
     command: Callable[[list[str]], list[str]]
     seen: Callable[[Path, str], Seen]

@@ -23,7 +23,7 @@ class LibtracefsTool:
     bench: Bench
     reader: Path
     name: str = "libtracefs, C callback"
-    stops_each_call: bool = False
+    heavy: bool = False
 
     def measure(self, shape: Shape, calls: int) -> Round:
         """Run one round of so many calls."""

@@ -27,7 +27,7 @@ class OtelSdkTool:
 
     bench: Bench
     name: str = "OpenTelemetry SDK, from text"
-    stops_each_call: bool = True
+    heavy: bool = True
 
     def measure(self, shape: Shape, calls: int, rate: int = 0) -> Round:
         """Run one round of so many calls, at full speed or so many a second."""

@@ -27,7 +27,7 @@ class Tool(Protocol):
         """What the table calls it."""
 
     @property
-    def stops_each_call(self) -> bool:
+    def heavy(self) -> bool:
         """Whether it costs so much per call that a round has fewer of them."""
 
     def measure(self, shape: Shape, calls: int) -> Round:

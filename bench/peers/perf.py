@@ -20,7 +20,7 @@ def tools(bench: Bench) -> list[CommandTool]:
         CommandTool(
             bench=bench,
             name="perf trace -o FILE",
-            stops_each_call=True,
+            heavy=True,
             waits=False,
             command=lambda workload: ["perf", "trace", "-o", OUTPUT, *workload],
             seen=written,
@@ -28,7 +28,7 @@ def tools(bench: Bench) -> list[CommandTool]:
         CommandTool(
             bench=bench,
             name="perf trace -s",
-            stops_each_call=True,
+            heavy=True,
             waits=False,
             command=lambda workload: ["perf", "trace", "-s", "-o", OUTPUT, *workload],
             seen=lambda place, output: Seen(summed((place / OUTPUT).read_text()), lost(output)),
@@ -36,7 +36,7 @@ def tools(bench: Bench) -> list[CommandTool]:
         CommandTool(
             bench=bench,
             name="perf record",
-            stops_each_call=False,
+            heavy=False,
             command=lambda workload: [
                 *("perf", "record", "-q", "-m", "2048", "-o", OUTPUT, "-e", EVENTS),
                 *workload,

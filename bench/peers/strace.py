@@ -16,14 +16,14 @@ def tools(bench: Bench) -> list[CommandTool]:
         CommandTool(
             bench=bench,
             name="strace -f -c",
-            stops_each_call=True,
+            heavy=True,
             command=lambda workload: ["strace", "-f", "-c", "-o", OUTPUT, *workload],
             seen=lambda place, _: Seen(total((place / OUTPUT).read_text())),
         ),
         CommandTool(
             bench=bench,
             name="strace -f -o FILE",
-            stops_each_call=True,
+            heavy=True,
             command=lambda workload: ["strace", "-f", "-o", OUTPUT, *workload],
             seen=written,
         ),

@@ -28,7 +28,7 @@ def tools(bench: Bench) -> list[CommandTool]:
         CommandTool(
             bench=bench,
             name=name,
-            stops_each_call=False,
+            heavy=False,
             command=lambda workload: [
                 *(*before, "trace-cmd", "record", "-B", instance, "-b", "8192", "-o", OUTPUT),
                 *("-e", "syscalls", "-F", "-c", *workload),

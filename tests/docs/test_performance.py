@@ -10,7 +10,7 @@ MEASURED = PAGE.partition("<!-- bench:begin -->")[2].partition("<!-- bench:end -
 
 
 def test_the_measured_part_compares_tools_and_says_on_what() -> None:
-    assert re.match(r"\nMeasured \d{4}-\d\d-\d\d on \d+ CPUs", MEASURED)
+    assert re.match(r"\nMeasured \d{4}-\d\d-\d\d, \w+ run, on \d+ CPUs", MEASURED)
     for tool in ("strace", "perf record", "OpenTelemetry SDK", "container-tracer"):
         assert f"\n| {tool}" in MEASURED
     rows = [line.count("|") for line in MEASURED.splitlines() if line.startswith("|")]

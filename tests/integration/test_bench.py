@@ -70,7 +70,7 @@ def test_the_collector_says_what_it_could_not_read(collector: sink.Sink, cut: in
 
 @pytest.mark.kernel
 @pytest.mark.skipif(os.geteuid() != 0 or not INSTANCES.is_dir(), reason="needs root and tracefs")
-@pytest.mark.parametrize("shape", workload.shapes(os.cpu_count() or 1), ids=lambda one: one.name)
+@pytest.mark.parametrize("shape", workload.shapes(), ids=lambda one: one.name)
 def test_the_workload_makes_the_calls_it_is_asked_for(
     shape: workload.Shape, tmp_path: Path
 ) -> None:
