@@ -62,7 +62,7 @@ def test_its_problem_is_one() -> None:
 
 @pytest.fixture(scope="module")
 def examples(follow: Callable[[str, list[str]], Any]) -> Any:
-    container, node, *_, end = blocks("README.md")
+    container, _, node, *_, end = blocks("README.md")
     api = blocks("docs/rest-api.md")
     hook = blocks("docs/hooks/trace_syscalls.md")
     files = blocks("docs/exporters.md")
