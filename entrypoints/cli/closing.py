@@ -13,27 +13,29 @@ def closing_lines(
     if end is None:
         return [f"{_count(tally.spans, 'span')} shown; the tracer did not say how it ended."]
     numbers = end.statistics
-    seen = (
-        f"{_count(tally.spans, 'span')} shown, of {_count(numbers.attributed, 'event')};"
-        f" {_losses(tally, numbers)}."
-    )
+    lines = [f"{_seen(tally, numbers)}.", f"{_missed(tally, numbers)}."]
     why = "you asked for it" if asked else end.reason or end.state
-    lines = [seen, f"Ended: {why}."]
+    lines += [f"Ended: {why}."]
     lines += [f"Written: {one}" for one in outputs]
     if end.error:
         lines.append(f"Failed: {end.error}")
     return lines
 
 
-def _losses(tally: Tally, numbers: Statistics) -> str:
-    parts = [
-        f"lost in the kernel: {_count(tally.lost_events, 'event')}",
-        f"not shown: {_count(tally.dropped_spans, 'span')}",
-    ]
-    if numbers.incomplete_spans:
-        parts.append(f"incomplete: {_count(numbers.incomplete_spans, 'span')}")
+def _seen(tally: Tally, numbers: Statistics) -> str:
+    parts = [f"{_count(tally.spans, 'span')} shown, of {_count(numbers.attributed, 'event')}"]
     if numbers.filtered_out:
         parts.append(f"filtered out: {_count(numbers.filtered_out, 'event')}")
+    if numbers.incomplete_spans:
+        parts.append(f"incomplete: {_count(numbers.incomplete_spans, 'span')}")
+    return "; ".join(parts)
+
+
+def _missed(tally: Tally, numbers: Statistics) -> str:
+    parts = [
+        f"Lost in the kernel: {_count(tally.lost_events, 'event')}",
+        f"not shown: {_count(tally.dropped_spans, 'span')}",
+    ]
     if numbers.malformed:
         parts.append(f"unreadable: {_count(numbers.malformed, 'event')}")
     parts += [
@@ -41,7 +43,7 @@ def _losses(tally: Tally, numbers: Statistics) -> str:
         for name, one in numbers.exporters.items()
         if one.dropped
     ]
-    return ", ".join(parts)
+    return "; ".join(parts)
 
 
 def _count(number: int, what: str) -> str:

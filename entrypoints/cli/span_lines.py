@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from ...client import Dropped, Span
 from ...domain.model.durations import duration_text
 from ...domain.model.quoting import printable
-from .table import ELLIPSIS, GAP, cut_end, cut_text, styled
+from .table import ELLIPSIS, GAP, MIN_CUT, cut_end, cut_text, styled
 
 NARROW = 100
 """A terminal with fewer cells shows tasks without their numbers, and times without dates."""
@@ -98,15 +98,19 @@ class SpanLines:
         return "".join(f"{place}{GAP}" for place in places)
 
     def _call(self, span: Span, room: int | None) -> str:
-        name = printable(span.name)
+        """Write `name(arguments) = result [why]`; where room is scarce arguments get it last."""
+        name, result, why = printable(span.name), printable(_result(span)), ""
         arguments = printable(_arguments(span))
-        result = printable(_result(span))
+        if span.incomplete:
+            why = printable(f" [{span.incomplete}]")
         if room is not None:
-            result = cut_end(result, room)
+            result = cut_end(result, max(0, room - MIN_CUT))
             name = cut_text(name, room - cell_len(result))
-            arguments = _shortened(arguments, room - cell_len(name) - cell_len(result))
+            left = room - cell_len(name) - cell_len(result)
+            why = cut_end(why, left) if left > MIN_CUT else ""
+            arguments = _shortened(arguments, left - cell_len(why))
         style = "bad" if span.error else "warn" if span.incomplete else ""
-        return f"{name}{arguments}{styled(result, style, colour=self.colour)}"
+        return f"{name}{arguments}{styled(result + why, style, colour=self.colour)}"
 
 
 def _fitted(text: str, width: int) -> str:
@@ -121,16 +125,11 @@ def _arguments(span: Span) -> str:
 
 
 def _result(span: Span) -> str:
-    texts = []
     if span.error:
-        texts.append(f" = {span.error}")
-    elif isinstance(span.result, int) and abs(span.result) >= ADDRESSES_FROM:
-        texts.append(f" = {span.result:#x}")
-    elif span.result is not None:
-        texts.append(f" = {span.result}")
-    if span.incomplete:
-        texts.append(f" [{span.incomplete}]")
-    return "".join(texts)
+        return f" = {span.error}"
+    if isinstance(span.result, int) and abs(span.result) >= ADDRESSES_FROM:
+        return f" = {span.result:#x}"
+    return "" if span.result is None else f" = {span.result}"
 
 
 def _shortened(arguments: str, room: int) -> str:

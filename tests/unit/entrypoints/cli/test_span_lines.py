@@ -55,6 +55,11 @@ def test_incomplete_calls_say_why() -> None:
     assert SpanLines().line(lost).endswith("openat(?) [began unseen]")
 
 
+def test_a_narrow_line_cuts_the_explanation_before_the_name() -> None:
+    lost = span(name="clock_nanosleep", arguments=None, incomplete="began before the trace")
+    assert "clock_nanosleep = ENOENT" in SpanLines(width=80).line(lost)
+
+
 def test_results_that_are_addresses_are_written_as_such() -> None:
     assert SpanLines().line(span(result=0x7F1234567000, error="")).endswith(" = 0x7f1234567000")
     assert SpanLines().line(span(result=4096, error="")).endswith(" = 4096")

@@ -24,8 +24,9 @@ async def test_a_trace_is_lines_and_its_balance_is_on_standard_error(
     )
     assert second.endswith("close(dfd=-100, flags=O_RDONLY) = 0")
     assert ran.err == (
-        "2 spans shown, of 8 events; lost in the kernel: 0 events, not shown: 0 spans,"
-        " filtered out: 2 events.\nEnded: its duration of 1 s is over.\n"
+        "2 spans shown, of 8 events; filtered out: 2 events.\n"
+        "Lost in the kernel: 0 events; not shown: 0 spans.\n"
+        "Ended: its duration of 1 s is over.\n"
     )
     assert ran.code == 0
     body = tracer_api.asked[0][2]
