@@ -15,7 +15,8 @@ from .errors import (
     UnexpectedAnswer,
 )
 from .events import Dropped, End, Event, Heartbeat, Opened, Span
-from .tracer import LiveTrace, TracerClient, TraceRequest
+from .request import TraceRequest
+from .tracer import LiveTrace, TracerClient
 from .values import (
     CallSummary,
     Container,

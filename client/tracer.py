@@ -1,16 +1,17 @@
 """The client: what a tracer can be asked for, as methods."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, Self, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define
 
 from .connection import Connection, parse_url, to_its_end
 from .errors import ClientError, Refused, ServerUnreachable, UnexpectedAnswer
 from .events import End, Event, Opened, read_event
 from .reading import read_hooks, read_pods, read_session, read_summary
+from .request import TraceRequest
 from .values import Hook, Json, Pod, Session, Summary
 
 ALL = "all"
@@ -21,43 +22,6 @@ SILENCE_SECONDS = 15.0
 NOT_FOUND = 404
 
 T = TypeVar("T")
-
-
-@frozen(kw_only=True)
-class TraceRequest:
-    """What to trace: containers, by shell wildcards, and a hook with its arguments.
-
-    `arguments` is quoted as for a shell. `duration` is seconds, or a text such as `500ms`.
-    `exporters` of None means those the node was started with; of () none at all.
-    """
-
-    hook: str
-    pod: str = ""
-    container: str = ""
-    namespace: str = ""
-    labels: Mapping[str, str] = field(factory=dict)
-    arguments: str = ""
-    context: str = ""
-    duration: float | str | None = None
-    max_events: int | None = None
-    exporters: Sequence[str] | None = None
-
-    def body(self, *, run: bool) -> dict[str, Any]:
-        """Write it as the API takes it."""
-        given: dict[str, Any] = {
-            "pod": self.pod,
-            "container": self.container,
-            "namespace": self.namespace,
-            "labels": dict(self.labels),
-            "trace-hook": self.hook,
-            "trace-arguments": self.arguments,
-            "trace-user-context": self.context,
-            "duration": self.duration,
-            "max-events": self.max_events,
-            "exporters": None if self.exporters is None else list(self.exporters),
-        }
-        asked = {name: value for name, value in given.items() if value not in (None, "", {})}
-        return {**asked, "run": run}
 
 
 @define(kw_only=True, eq=False)

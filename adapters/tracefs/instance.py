@@ -27,8 +27,14 @@ class Instance:
 
     def create(self) -> None:
         """Make it, not recording."""
-        self.path.mkdir()
-        self._switch = os.open(self.path / "tracing_on", os.O_WRONLY)
+        while self._switch < 0:
+            self.path.mkdir()
+            try:
+                self._switch = os.open(self.path / "tracing_on", os.O_WRONLY)
+            except FileNotFoundError:
+                # Until it is open, a node of our name that starts may take it for a leftover.
+                if self.path.exists():
+                    raise
         self.record(on=False)
 
     def record(self, *, on: bool) -> None:

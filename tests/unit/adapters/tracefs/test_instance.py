@@ -35,6 +35,25 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+def test_one_that_another_of_our_name_took_for_a_leftover_is_made_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, tries = os.open, []
+
+    def removed_at_first(path: Path, flags: int) -> int:
+        tries.append(path)
+        if len(tries) == 1:
+            folder.rmdir()
+        return opened(path, flags)
+
+    monkeypatch.setattr(os, "open", removed_at_first)
+    instance = Instance(folder)
+    instance.create()
+    assert len(tries) == 2
+    assert instance.read("tracing_on") == "0"
+    instance.remove()
+
+
 def test_it_is_made_not_recording_and_removed_whole(folder: Path) -> None:
     instance = Instance(folder)
     instance.create()
