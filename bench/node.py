@@ -58,18 +58,20 @@ class Session:
         return int(answer["Spans"])
 
     def settled(self, calls: int) -> dict[str, Any]:
-        """Wait until so many calls are brought in and written; ask seldom, for it costs too."""
+        """Wait until so many calls are recorded, brought in and written; ask seldom, it costs."""
         deadline = time.monotonic() + SETTLE_SECONDS
         while True:
             time.sleep(0.1)
             now = self.statistics()
-            read = now["Attributed"] + now["Source"]["Lost"] >= 2 * calls
-            exporters = now["Exporters"].values()
-            waiting = now["Source"]["Pending"] + sum(one["PendingSpans"] for one in exporters)
-            if read and not waiting:
+            waiting = sum(one["PendingSpans"] for one in now["Exporters"].values())
+            recorded, pending = now["Source"]["Recorded"], now["Source"]["Pending"]
+            if recorded >= 2 * calls and not pending and not waiting:
                 return now
             if time.monotonic() > deadline:
-                raise NotRun(f"it still had not brought in everything after {SETTLE_SECONDS} s")
+                raise NotRun(
+                    f"after {SETTLE_SECONDS} s, of {2 * calls} events {recorded} were recorded and "
+                    f"{pending} of them not brought in yet; {waiting} spans were not written yet"
+                )
 
 
 def dropped(statistics: dict[str, Any]) -> int:

@@ -13,7 +13,7 @@ from .peer import Bench
 
 PACKAGES, PROGRAM = ("trace-cmd",), "trace-cmd"
 PRELOAD = Path(__file__).parent / "trace_cmd_preload.c"
-READ = re.compile(r"^read events: (\d+)$", re.MULTILINE)
+RECORDED = re.compile(r"^(?:read events|entries): (\d+)$", re.MULTILINE)
 LOST = re.compile(r"^(?:overrun|dropped events): (\d+)$", re.MULTILINE)
 
 
@@ -49,9 +49,12 @@ def recorded(place: Path, _output: str) -> Seen:
 
 
 def seen(report: str) -> Seen:
-    """Read the statistics of each CPU."""
-    read = sum(int(count) for count in READ.findall(report))
-    return Seen(read // 2, sum(int(count) for count in LOST.findall(report)))
+    """Read the statistics of each CPU.
+
+    They are from before its last reading, which brings all entries that were left into its file.
+    """
+    recorded = sum(int(count) for count in RECORDED.findall(report))
+    return Seen(recorded // 2, sum(int(count) for count in LOST.findall(report)))
 
 
 def _function_tracer_allowed() -> bool:

@@ -29,7 +29,7 @@ PERF_TABLE = """
 """
 TRACE_CMD = """
 CPU: 0
-entries: 0
+entries: 30
 overrun: 7
 commit overrun: 0
 dropped events: 2
@@ -69,4 +69,4 @@ def test_bpftrace_says_what_it_lost() -> None:
 
 
 def test_trace_cmd_counts_by_the_statistics_of_the_kernel() -> None:
-    assert trace_cmd.seen(TRACE_CMD) == Seen(calls=60, lost=9)
+    assert trace_cmd.seen(TRACE_CMD) == Seen(calls=75, lost=9)
