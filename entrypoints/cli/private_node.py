@@ -121,7 +121,8 @@ async def _start(folder: Path, *, mount_tracefs: bool, verbose: bool) -> Private
     log = None if verbose else (folder / "log").open("wb")
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", NODE, str(os.getpid()), str(folder), *flags),
+            # -P: what lies about in the current directory must never be imported, least by root.
+            *(sys.executable, "-P", "-m", NODE, str(os.getpid()), str(folder), *flags),
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=log,

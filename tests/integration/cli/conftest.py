@@ -22,7 +22,7 @@ from attrs import define, field
 
 INSTANCES = Path("/sys/kernel/tracing/instances")
 CALM = "import os, time\nwhile True: os.getppid(); time.sleep(0.02)"
-CLIENT = (sys.executable, "-m", "container_tracer.entrypoints.cli")
+CLIENT = (sys.executable, "-P", "-m", "container_tracer.entrypoints.cli")
 
 
 def wait_for(true: Callable[[], Any], what: str, seconds: float = 20) -> Any:

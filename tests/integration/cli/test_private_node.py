@@ -138,6 +138,14 @@ def test_without_tracefs_it_says_how_to_get_it(private: Private, tmp_path: Any) 
     assert private.left() == []
 
 
+def test_what_lies_in_the_current_directory_is_never_run(private: Private, tmp_path: Any) -> None:
+    for name in ("sanic", "structlog", "container_tracer", "domain"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
+    ran = private.run("hooks", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_node_that_cannot_start_says_why(private: Private) -> None:
     ran = private.run("pods", environ={"TRACER_MAX_SESSIONS": "many"})
     assert ran.returncode == 1
