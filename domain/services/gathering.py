@@ -25,6 +25,7 @@ class Gatherer:
     _waiting: list[SpanBatch] = field(factory=list)
     _spans: int = 0
     _timers: Background = field(factory=Background)
+    _timed: bool = False
     _closed: bool = False
 
     def offer(self, batch: SpanBatch) -> None:
@@ -37,7 +38,8 @@ class Gatherer:
             self._hand_on_units()
         if self._closed:
             self.flush()
-        elif self._waiting and not self._timers.tasks:
+        elif self._waiting and not self._timed:
+            self._timed = True
             self._timers.leave(self._flush_later(), name="gather spans")
 
     def flush(self) -> None:
@@ -55,6 +57,7 @@ class Gatherer:
 
     async def _flush_later(self) -> None:
         await self.clock.sleep(self.seconds)
+        self._timed = False
         self.flush()
 
     def _hand_on_units(self) -> None:

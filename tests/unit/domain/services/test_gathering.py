@@ -114,3 +114,22 @@ async def test_a_full_unit_needs_no_copy(monkeypatch: pytest.MonkeyPatch) -> Non
     (part,) = parts(10)
     gathers.offer(part)
     assert units == [part]
+
+
+async def test_what_comes_while_a_unit_is_handed_on_has_a_time_of_its_own() -> None:
+    gathers, _ = gatherer()
+    first, second = parts(10, 20)
+
+    class Answering(list[SpanBatch]):
+        def append(self, unit: SpanBatch) -> None:
+            super().append(unit)
+            if len(self) == 1:
+                gathers.offer(second)
+
+    (kept,) = gathers.deliveries
+    seen = Answering()
+    kept.units = seen  # type: ignore[attr-defined]
+    gathers.offer(first)
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert [len(unit) for unit in seen] == [10, 20]
