@@ -30,6 +30,7 @@ demo: $(VENV)/installed
 
 ## test: every test; as root it also traces the kernel
 test: $(VENV)/installed
+	scripts/debian zsh fish
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 ## bench: what tracing costs, beside other tools, as ratios within one run; BENCH=quick in 2 minutes
