@@ -6,7 +6,7 @@ import numpy as np
 from attrs import evolve, fields, frozen
 
 from .ring_buffer import LossMark
-from .spans import Bools, Int32, Int64, SpanOutcome, UInt8, UInt64
+from .spans import Bools, Int32, Int64, SpanOutcome, UInt8, UInt64, chosen
 from .syscalls import MAX_ARGUMENTS
 
 
@@ -43,7 +43,7 @@ class Calls:
 
     def take(self, rows: Int64 | Int32 | Bools) -> "Calls":
         """Return the chosen calls."""
-        return Calls(**{name: getattr(self, name)[rows] for name in NAMES})
+        return Calls(**{name: chosen(getattr(self, name), rows) for name in NAMES})
 
     def put(self, rows: Int64 | Int32, calls: "Calls") -> None:
         """Overwrite rows with other calls."""

@@ -5,7 +5,7 @@ from attrs import evolve, frozen
 
 from .calls import Calls
 from .event_batch import EventTable
-from .spans import Bools, Int32, Int64, SpanOutcome, UInt8
+from .spans import Bools, Int32, Int64, SpanOutcome, UInt8, chosen
 from .syscalls import ENTER, EXIT, CallRole
 from .tasks import Attribution
 
@@ -46,7 +46,7 @@ class Halves:
             container=self.whose.container[real],
             command=self.whose.command[real],
             kind=self.kind[at],
-            arguments=arguments[slot] if len(arguments) else Calls.blank(len(at)).arguments,
+            arguments=chosen(arguments, slot) if len(arguments) else Calls.blank(len(at)).arguments,
             result=np.zeros(len(at), dtype=np.int64),
             outcome=np.zeros(len(at), dtype=np.uint8),
             entered=entered,

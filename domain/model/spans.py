@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from .pod import Container
@@ -15,6 +15,25 @@ Int32: TypeAlias = NDArray[np.int32]
 UInt64: TypeAlias = NDArray[np.uint64]
 UInt8: TypeAlias = NDArray[np.uint8]
 Bools: TypeAlias = NDArray[np.bool_]
+T = TypeVar("T", bound=np.generic)
+
+
+def chosen(column: NDArray[T], rows: NDArray[Any] | slice) -> NDArray[T]:
+    """Return the rows of a column, given by a slice, their numbers, or a mask.
+
+    Plain indexing takes the rows of a matrix element by element: others are five times as quick,
+    but `take` first copies a matrix that has gaps.
+    """
+    if isinstance(rows, slice) or column.ndim == 1:
+        picked: NDArray[T] = column[rows]
+    elif rows.dtype == np.bool_:
+        picked = column.compress(rows, axis=0)
+    elif column.flags.c_contiguous or 4 * len(rows) > len(column):
+        picked = column.take(rows, axis=0)
+    else:
+        picked = column[rows]
+    return picked
+
 
 MAX_ERRNO = 4095
 """Results from -MAX_ERRNO to -1 are errors (include/linux/err.h)."""
@@ -125,10 +144,14 @@ class SpanBatch:
 
     def take(self, rows: Int64 | Bools | slice) -> "SpanBatch":
         """Return the chosen spans; the tables are shared."""
-        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
+        columns = {name: chosen(getattr(self, name), rows) for name in COLUMNS}
         return SpanBatch(
             **columns, commands=self.commands, containers=self.containers, kinds=self.kinds
         )
+
+    def copy(self) -> "SpanBatch":
+        """Return the same spans in memory of their own."""
+        return evolve(self, **{name: getattr(self, name).copy() for name in COLUMNS})
 
     def shares_tables(self, other: "SpanBatch") -> bool:
         """Tell whether the numbers of both mean the same."""

@@ -1,6 +1,5 @@
 """Spans gather until there are enough of them, or long enough: then they are one unit."""
 
-import numpy as np
 from attrs import define, field
 
 from ...ports.clock import Clock
@@ -32,10 +31,7 @@ class Gatherer:
         """Take spans; hand on at once what is enough."""
         if self._waiting and not batch.shares_tables(self._waiting[0]):
             self.flush()
-        self._waiting.append(batch)
-        self._spans += len(batch)
-        if self._spans >= UNIT_SPANS:
-            self._hand_on_units()
+        self._take(batch)
         if self._closed:
             self.flush()
         elif self._waiting and not self._timed:
@@ -60,22 +56,25 @@ class Gatherer:
         self._timed = False
         self.flush()
 
-    def _hand_on_units(self) -> None:
-        joined, self._waiting = SpanBatch.join(self._waiting), []
-        ends = range(UNIT_SPANS, len(joined) + 1, UNIT_SPANS)
-        for end in ends:
-            self._hand_on(_part(joined, end - UNIT_SPANS, end))
-        self._spans = len(joined) % UNIT_SPANS
-        if self._spans:
-            self._waiting.append(_part(joined, ends[-1], len(joined)))
+    def _take(self, batch: SpanBatch) -> None:
+        """Hand on whole units of what waits and this; let the rest wait."""
+        begin = 0
+        while (end := begin + UNIT_SPANS - self._spans) <= len(batch):
+            waiting, self._waiting, self._spans = self._waiting, [], 0
+            part = _part(batch, begin, end)
+            self._hand_on(SpanBatch.join([*waiting, part]) if waiting else part)
+            begin = end
+        if begin < len(batch):
+            self._waiting.append(_part(batch, begin, len(batch)))
+            self._spans += len(batch) - begin
 
     def _hand_on(self, unit: SpanBatch) -> None:
         for one in self.deliveries:
             one.offer(unit)
 
 
-def _part(batch: SpanBatch, first: int, end: int) -> SpanBatch:
+def _part(batch: SpanBatch, begin: int, end: int) -> SpanBatch:
     """Copy rows: views would hold all of the batch in memory for as long as one of them waits."""
-    if (first, end) == (0, len(batch)):
+    if (begin, end) == (0, len(batch)):
         return batch
-    return batch.take(np.arange(first, end))
+    return batch.take(slice(begin, end)).copy()

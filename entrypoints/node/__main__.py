@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
+from ...adapters.system.memory import keep_freed_memory
 from ..rest.listening import listen, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
@@ -37,6 +38,7 @@ def main() -> None:
     settings = read_settings(sys.argv[1:], os.environ)
     set_up_logs(verbose=settings.verbose)
     sys.setswitchinterval(SWITCH_SECONDS)
+    keep_freed_memory()
     try:
         listener = listen(settings.address)
     except OSError as error:

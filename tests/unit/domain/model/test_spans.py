@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from container_tracer.domain.model.spans import SpanBatch, SpanFilter, SpanOutcome
+from container_tracer.domain.model.spans import (
+    COLUMNS,
+    SpanBatch,
+    SpanFilter,
+    SpanOutcome,
+    chosen,
+)
 from container_tracer.fakes.spans import (
     AWKWARD_SPANS,
     GETPID,
@@ -9,6 +15,7 @@ from container_tracer.fakes.spans import (
     READ,
     FakeSpan,
     awkward_batch,
+    many_spans,
     span_batch,
 )
 
@@ -110,3 +117,25 @@ def test_every_incomplete_outcome_is_explained() -> None:
     assert SpanOutcome.NEVER_RETURNS not in incomplete
     assert len(incomplete) == len(SpanOutcome) - 2
     assert all(outcome.explanation for outcome in incomplete)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 9, 40])
+def test_rows_are_chosen_alike_however_a_column_lies_in_memory(count: int, gaps: bool) -> None:
+    wide = np.arange(40 * 8).reshape(40, 8)
+    matrix = wide[:, 1:7] if gaps else wide[:, 1:7].copy()
+    numbers = np.random.default_rng(count).permutation(40)[:count]
+    mask = np.isin(np.arange(40), numbers)
+    for column in (matrix, matrix[:, 0]):
+        np.testing.assert_array_equal(chosen(column, numbers), column[numbers])
+        np.testing.assert_array_equal(chosen(column, mask), column[mask])
+        np.testing.assert_array_equal(chosen(column, slice(3, 9)), column[3:9])
+
+
+def test_a_copy_has_memory_of_its_own() -> None:
+    batch = many_spans(5)
+    copy = batch.take(slice(1, 4)).copy()
+    assert copy.shares_tables(batch)
+    for name in COLUMNS:
+        assert not np.shares_memory(getattr(copy, name), getattr(batch, name))
+        np.testing.assert_array_equal(getattr(copy, name), getattr(batch, name)[1:4])
