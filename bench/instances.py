@@ -11,6 +11,18 @@ TRACEFS = Path("/sys/kernel/tracing")
 BUFFER_KB = 8192
 
 
+def instances() -> frozenset[str]:
+    """Name all instances there are."""
+    return frozenset(one.name for one in (TRACEFS / "instances").iterdir())
+
+
+def wait_for(known: frozenset[str], *, seconds: float = 5.0) -> None:
+    """Wait until there are no other instances than these."""
+    deadline = time.monotonic() + seconds
+    while instances() - known and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 @contextmanager
 def removed(path: Path) -> Iterator[None]:
     """Remove an instance that a tool made and may have left."""
