@@ -106,10 +106,10 @@ def _measure(results: Results, mode: Mode, stack: ExitStack) -> None:
         seconds=mode.promised_seconds,
         calls=2 * mode.calls,
     )
-    results.figures += derived(results)
     for name, measure in promises.all().items():
         _told(name)
         _try(name, lambda: results.figures.extend(measure()), results)  # noqa: B023
+    results.figures += derived(results)
 
 
 def _peers(bench: Bench, results: Results) -> list[Tool]:

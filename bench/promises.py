@@ -17,6 +17,7 @@ from .node import Node, session
 from .peers.peer import Bench
 from .processes import NotRun, cpu_ns, resident_mb
 from .rates import rate_without_loss
+from .summing import ENCODED
 from .workload import all_cores, last_core, running
 
 CONTAINERS = 10
@@ -71,7 +72,7 @@ class Promises:
             "mix": encoding.mixed(kinds, tasks=4),
         }
         return [
-            Figure(f"spans encoded as OTLP, one core, {name}", rates, "M/s", least=1)
+            Figure(f"{ENCODED}{name}", rates, "M/s", least=1)
             for name, batch in batches.items()
             for rates in [Spread.of([_encoded(batch) for _ in range(10 * self.rounds)])]
         ]

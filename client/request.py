@@ -11,7 +11,8 @@ class TraceRequest:
     """What to trace: containers, by shell wildcards, and a hook with its arguments.
 
     `arguments` is quoted as for a shell. `duration` is seconds, or a text such as `500ms`.
-    `exporters` of None means those the node was started with; of () none at all.
+    `exporters` of None means those the node was started with; of () none at all. With a `lease`,
+    as long as a `duration`, the tracer deletes the session once nobody asked for it for so long.
     """
 
     hook: str
@@ -24,6 +25,7 @@ class TraceRequest:
     duration: float | str | None = None
     max_events: int | None = None
     exporters: Sequence[str] | None = None
+    lease: float | str | None = None
 
     def body(self, *, run: bool) -> dict[str, Any]:
         """Write it as the API takes it."""
@@ -37,6 +39,7 @@ class TraceRequest:
             "trace-user-context": self.context,
             "duration": self.duration,
             "max-events": self.max_events,
+            "lease": self.lease,
             "exporters": None if self.exporters is None else list(self.exporters),
         }
         asked = {name: value for name, value in given.items() if value not in (None, "", {})}

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, Self, TypeVar
 
-from attrs import define
+from attrs import define, evolve
 
 from .connection import Connection, parse_url, to_its_end
 from .errors import ClientError, Refused, ServerUnreachable, UnexpectedAnswer
@@ -18,6 +18,9 @@ ALL = "all"
 SESSIONS = "/v1/trace-session"
 SILENCE_SECONDS = 15.0
 """A stream has a sign of life each second; one that is silent for so long is dead."""
+
+LEASE_SECONDS = 30.0
+"""A temporary session outlives a client that was killed by so long at most."""
 
 NOT_FOUND = 404
 
@@ -154,12 +157,25 @@ class TracerClient:
 
     @asynccontextmanager
     async def temporary(self, request: TraceRequest, *, run: bool = True) -> AsyncIterator[Session]:
-        """Make a session that lives as long as the block, and is deleted whatever happens."""
-        session = await self._create_surely(request, run=run)
+        """Make a session that lives as long as the block, and is deleted whatever happens.
+
+        If this program is killed, the tracer deletes it after `LEASE_SECONDS`, unless the request
+        says otherwise.
+        """
+        lease = LEASE_SECONDS if request.lease is None else request.lease
+        session = await self._create_surely(evolve(request, lease=lease), run=run)
+        asking = asyncio.create_task(self._keep_asking(session.handle), name="renew lease")
         try:
             yield session
         finally:
+            asking.cancel()
             await self.delete_surely(session.handle)
+
+    async def _keep_asking(self, session_id: str) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            with suppress(ClientError):
+                await self.session(session_id)
 
     @asynccontextmanager
     async def trace(self, request: TraceRequest) -> AsyncIterator[LiveTrace]:

@@ -5,11 +5,10 @@ from attrs import define, field
 from ...domain.model.span_attributes import ServiceResource
 from ...ports.span_exporter import TraceContext
 from .encoding import MAX_REQUEST_BYTES, SpanEncoder
-from .grpc import GrpcTransport
 from .http import HttpTransport
-from .settings import OtlpSettings
+from .settings import OtlpProtocol, OtlpSettings
 from .sink import OtlpSink
-from .transport import Transport
+from .transport import OpenTransport
 
 GATHER_SECONDS = 1.0
 """Slices are cut from what gathered meanwhile: long enough for them to be more than crumbs."""
@@ -27,6 +26,11 @@ class OtlpSpanExporter:
     max_request_bytes: int = MAX_REQUEST_BYTES
     name: str = field(default="otlp", init=False)
     gather_seconds: float = field(default=GATHER_SECONDS, init=False)
+    _open_transport: OpenTransport = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Load what speaks the protocol."""
+        self._open_transport = _opening(self.settings.protocol)
 
     async def open(self, context: TraceContext) -> OtlpSink:
         """Prepare to connect: that a collector is down is found out later, and retried.
@@ -38,11 +42,14 @@ class OtlpSpanExporter:
             output=f"{address} trace_id={session.trace_id.hex()}",
             address=address,
             encoder=SpanEncoder(self.resource, max_request_bytes=self.max_request_bytes),
-            transport=await self._connect(),
+            transport=await self._open_transport(self.settings),
             session=session,
         )
 
-    async def _connect(self) -> Transport:
-        if self.settings.protocol == "grpc":
-            return await GrpcTransport.open(self.settings)
-        return await HttpTransport.open(self.settings)
+
+def _opening(protocol: OtlpProtocol) -> OpenTransport:
+    if protocol == "grpc":
+        from .grpc import GrpcTransport  # noqa: PLC0415 - 9 MB that only this protocol needs
+
+        return GrpcTransport.open
+    return HttpTransport.open

@@ -1,8 +1,10 @@
 """What an OTLP sink needs of the protocol it speaks."""
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
 
 from .answers import PartialSuccess
+from .settings import OtlpSettings
 
 
 class Transport(Protocol):
@@ -21,3 +23,7 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Hang up; again is harmless."""
+
+
+OpenTransport: TypeAlias = Callable[[OtlpSettings], Awaitable[Transport]]
+"""Prepares to connect; raises `ExportFailed` if a certificate cannot be used."""

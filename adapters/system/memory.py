@@ -3,20 +3,25 @@
 import ctypes
 from contextlib import suppress
 
-KEPT_BYTES = 64 << 20
-"""So much freed memory each arena keeps at most, and blocks up to half of it are in arenas."""
+KEPT_BYTES = 16 << 20
+"""So much freed memory is kept at most."""
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3), malloc.h
+BLOCK_BYTES = 4 << 20
+"""Larger blocks than this are given back at once; columns are smaller."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # mallopt(3), malloc.h
 
 
 def keep_freed_memory() -> None:
     """Let the C library keep what columns are made of from one batch to the next.
 
     By default it gives blocks as large as a column back to the kernel, which must clear every
-    page again for the next batch: that doubled the time that columns are copied in. Where the C
-    library is another, nothing happens.
+    page again for the next batch: that doubled the time that columns are copied in. There is one
+    arena, for each keeps memory of its own, and Python's lock keeps threads from needing more.
+    Where the C library is another, nothing happens.
     """
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_MMAP_THRESHOLD, KEPT_BYTES // 2)
+        mallopt(_MMAP_THRESHOLD, BLOCK_BYTES)
         mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(_ARENA_MAX, 1)

@@ -58,7 +58,8 @@ class SessionRequest:
     """What a user asks for. `duration_ns` and `max_events` of 0 mean no limit.
 
     `max_events` counts what a user sees as events: the spans that are passed on.
-    `exporters` of None means those the node was started with.
+    `exporters` of None means those the node was started with. With `lease_ns` the session is
+    deleted when nobody has asked for it for so long; 0 is never.
     """
 
     selector: ContainerSelector
@@ -69,6 +70,7 @@ class SessionRequest:
     duration_ns: int = 0
     max_events: int = 0
     exporters: tuple[str, ...] | None = None
+    lease_ns: int = 0
 
 
 @define(kw_only=True)

@@ -2,46 +2,31 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 import structlog
-from attrs import define, field, frozen
+from attrs import define, field
 
 from ...ports.clock import Clock
 from ...ports.errors import PortError, TracingUnavailable
 from ...ports.kernel_tracer import KernelTracer
 from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
-from ..model.hook import HookCatalogue, TraceHook, TracePlan
-from ..model.session import (
-    HookUnavailable,
-    InvalidRequest,
-    SessionRequest,
-    SessionState,
-    TooManySessions,
-    TraceSession,
-    UnknownSession,
-)
+from ..model.hook import HookCatalogue, TraceHook
+from ..model.session import SessionRequest, SessionState, TraceSession, UnknownSession
 from ..model.stats import SessionStats, SourceStats
 from ..model.summary import RunSummary
+from .admission import Admission, SessionSettings
 from .background import Background
 from .inventory import PodInventory
+from .leases import Leases
 from .live import LiveSpans
 from .session_runs import SessionRun, SessionRuns
 from .sources import TraceSources
 from .watcher import Frame, Watcher
 
 _log = structlog.get_logger()
-
-
-@frozen(kw_only=True)
-class SessionSettings:
-    """`exporters` are those of sessions that name none."""
-
-    node: str
-    exporters: tuple[str, ...] = ("console",)
-    max_sessions: int = 64
 
 
 @define(kw_only=True, eq=False)
@@ -60,14 +45,19 @@ class TraceSessions:
     repository: SessionRepository
     clock: Clock
     live: LiveSpans = field(init=False)
+    _admission: Admission = field(init=False)
+    _leases: Leases = field(init=False)
     _runs: SessionRuns = field(init=False)
     _locks: dict[str, asyncio.Lock] = field(factory=dict)
-    _catalogue: HookCatalogue | None = None
     _background: Background = field(factory=Background)
     _closed: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Begin with no run, and nobody who watches one."""
+        self._admission = Admission(
+            settings=self.settings, hooks=self.hooks, tracer=self.tracer, exporters=self.exporters
+        )
+        self._leases = Leases(clock=self.clock, give_up=self._give_up)
         self.live = LiveSpans(node=self.settings.node, clock=self.clock, statistics=self.statistics)
         self._runs = SessionRuns(
             node=self.settings.node,
@@ -86,13 +76,7 @@ class TraceSessions:
     @property
     def catalogue(self) -> HookCatalogue:
         """All hooks, and whether this kernel can do them."""
-        if self._catalogue is None or self._catalogue.reason:
-            hooks = {hook.name: hook for hook in self.hooks}
-            try:
-                self._catalogue = HookCatalogue(hooks, self.tracer.event_names())
-            except PortError as error:
-                self._catalogue = HookCatalogue(hooks, reason=str(error))
-        return self._catalogue
+        return self._admission.catalogue
 
     def unavailable(self) -> str:
         """Say why the kernel cannot be traced from here, or return the empty string."""
@@ -110,11 +94,11 @@ class TraceSessions:
 
     async def create(self, request: SessionRequest) -> TraceSession:
         """Make a session of the containers that match now; start it if it is to run."""
-        self._check_room()
-        exporters = self._chosen_exporters(request)
-        plan = self._plan(request)
+        self._admission.check_room(len(self.repository.list()))
+        exporters = self._admission.exporters_of(request)
+        plan = self._admission.plan(request)
         containers = await self.inventory.select(request.selector)
-        self._check_room()  # others may have come meanwhile
+        self._admission.check_room(len(self.repository.list()))  # others may have come meanwhile
         session = TraceSession(
             session_id=str(secrets.randbelow((1 << 64) - 1) + 1),
             request=request,
@@ -124,6 +108,7 @@ class TraceSessions:
             created_ns=self.clock.wall_ns(),
         )
         self.repository.add(session)
+        self._leases.begin(session.session_id, request.lease_ns)
         _log.info("session.created", session_id=session.session_id, hook=request.hook)
         if request.run:
             try:
@@ -135,7 +120,8 @@ class TraceSessions:
         return session
 
     def get(self, session_id: str) -> TraceSession:
-        """Return a session; raise `UnknownSession`."""
+        """Return a session that somebody asks for; raise `UnknownSession`."""
+        self._leases.renew(session_id)
         return self.repository.get(session_id)
 
     async def start(self, session_id: str) -> None:
@@ -171,6 +157,7 @@ class TraceSessions:
     async def close(self) -> None:
         """Stop every session and remove everything from the kernel; no session starts after."""
         self._closed = True
+        self._leases.close()
         stops = [self.stop(one.session_id, "the node shut down") for one in self.list()]
         await asyncio.gather(*stops, return_exceptions=True)
         await self._background.finish()
@@ -198,9 +185,11 @@ class TraceSessions:
             summary=summary,
         )
 
-    def watching(self, session: TraceSession, frame: Frame) -> AbstractContextManager[Watcher]:
+    @contextmanager
+    def watching(self, session: TraceSession, frame: Frame) -> Iterator[Watcher]:
         """Watch a session while in the block; raise `TooManyWatchers` as it is entered."""
-        return self.live.watching(session, frame)
+        with self._leases.holding(session.session_id), self.live.watching(session, frame) as one:
+            yield one
 
     def watchers(self) -> tuple[int, int]:
         """Count those who watch, and the spans that all there ever were have lost."""
@@ -209,32 +198,6 @@ class TraceSessions:
     async def sources(self) -> Mapping[str, SourceStats]:
         """Return the balance of every source, by name."""
         return await self.trace_sources.all_statistics()
-
-    # What a request must be.
-
-    def _check_room(self) -> None:
-        if len(self.repository.list()) >= self.settings.max_sessions:
-            raise TooManySessions(
-                f"This node holds {self.settings.max_sessions} sessions, its limit"
-                " (--max-sessions); delete some first."
-            )
-
-    def _chosen_exporters(self, request: SessionRequest) -> tuple[str, ...]:
-        names = self.settings.exporters if request.exporters is None else request.exporters
-        if unknown := [name for name in names if name not in self.exporters]:
-            known = ", ".join(sorted(self.exporters))
-            raise InvalidRequest(f"There is no exporter {unknown[0]!r}; there are: {known}.")
-        return tuple(dict.fromkeys(names))
-
-    def _plan(self, request: SessionRequest) -> TracePlan:
-        """Work a request out for this kernel, if it can be traced and has what the hook needs."""
-        catalogue = self.catalogue
-        hook = catalogue.find(request.hook)
-        if catalogue.reason:
-            raise TracingUnavailable(catalogue.reason)
-        if reason := catalogue.unavailable(hook):
-            raise HookUnavailable(f"Hook {hook.name} cannot run here. {reason}")
-        return hook.plan(request.arguments, catalogue.events)
 
     # How a session changes: one thing at a time, and only while it is in the repository.
 
@@ -275,6 +238,7 @@ class TraceSessions:
                     await self._end(run, "deleted")
             finally:
                 self.repository.remove(session_id)
+                self._leases.end(session_id)
                 self._locks.pop(session_id, None)
                 self.live.end(session, "deleted")
         _log.info("session.deleted", session_id=session_id)
@@ -303,6 +267,11 @@ class TraceSessions:
             session.move(SessionState.FAILED if failure else SessionState.STOPPED)
             self.live.end(session, reason)
         _log_run(session)
+
+    async def _give_up(self, session_id: str) -> None:
+        """Delete a session that nobody asks for any more."""
+        with suppress(UnknownSession):
+            await self.delete(session_id)
 
     def _lock(self, session_id: str) -> asyncio.Lock:
         return self._locks.setdefault(session_id, asyncio.Lock())

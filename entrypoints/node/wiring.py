@@ -10,8 +10,6 @@ from dependency_injector import containers, providers
 from ... import __version__
 from ...adapters.console.span_exporter import ConsoleSpanExporter
 from ...adapters.files.span_exporter import FileFormat, FileSpanExporter
-from ...adapters.jaeger.collector import CollectorAddress
-from ...adapters.jaeger.span_exporter import JaegerSpanExporter
 from ...adapters.memory.sessions import MemorySessionRepository
 from ...adapters.otlp.span_exporter import OtlpSpanExporter
 from ...adapters.procfs.discovery import ProcfsPodDiscovery
@@ -20,8 +18,9 @@ from ...adapters.system.threads import drain_executor
 from ...adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
 from ...domain.model.hook import TraceHook
 from ...domain.model.span_attributes import ServiceResource
+from ...domain.services.admission import SessionSettings
 from ...domain.services.inventory import PodInventory
-from ...domain.services.sessions import SessionSettings, TraceSessions
+from ...domain.services.sessions import TraceSessions
 from ...domain.services.sources import TraceSources
 from ...ports.clock import Clock
 from ...ports.kernel_tracer import KernelTracer, SourceSettings
@@ -58,6 +57,10 @@ def _exporters(settings: NodeSettings) -> dict[str, SpanExporter]:
 def _jaeger(settings: NodeSettings) -> dict[str, SpanExporter]:
     if not settings.jaeger_url:
         return {}
+    # Few need it, and it loads the OpenTelemetry SDK.
+    from ...adapters.jaeger.collector import CollectorAddress  # noqa: PLC0415
+    from ...adapters.jaeger.span_exporter import JaegerSpanExporter  # noqa: PLC0415
+
     address = CollectorAddress(
         url=settings.jaeger_url, user=settings.jaeger_user, password=settings.jaeger_password
     )

@@ -62,6 +62,7 @@ def parse_session_request(body: bytes) -> SessionRequest:
         duration_ns=values.get("duration", 0),
         max_events=values.get("max-events", 0),
         exporters=values.get("exporters"),
+        lease_ns=values.get("lease", 0),
     )
 
 
@@ -258,5 +259,6 @@ _SESSION_KEYS: Mapping[str, _Key] = _keys(
     duration=_duration,
     max_events=_count,
     exporters=_texts,
+    lease=_duration,
     wait_for_pods=_no_waiting,
 )

@@ -24,8 +24,9 @@ from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
 from container_tracer.domain.model.pod import Container, ContainerSelector, Pod, Task
 from container_tracer.domain.model.session import SessionRequest, TraceSession
 from container_tracer.domain.model.stats import CpuCounters, parse_cpu_counters
+from container_tracer.domain.services.admission import SessionSettings
 from container_tracer.domain.services.inventory import PodInventory
-from container_tracer.domain.services.sessions import SessionSettings, TraceSessions
+from container_tracer.domain.services.sessions import TraceSessions
 from container_tracer.domain.services.sources import TraceSources
 from container_tracer.fakes.span_exporter import FakeSpanExporter
 from container_tracer.ports.kernel_tracer import SourceSettings

@@ -102,7 +102,7 @@ def watchers(node: Node) -> int:
     return int(float(line.split()[1]))
 
 
-def traced(node: Node, box: Box, *exporters: str, run: bool = True) -> str:
+def traced(node: Node, box: Box, *exporters: str, run: bool = True, lease: str = "0") -> str:
     """Trace the `getppid` of a box; return the path of the session."""
     body = {
         "pod": box.pod(node),
@@ -110,6 +110,7 @@ def traced(node: Node, box: Box, *exporters: str, run: bool = True) -> str:
         "trace-arguments": "-s getppid",
         "exporters": exporters,
         "run": run,
+        "lease": lease,
     }
     return f"/v1/trace-session/{next(iter(node.ask('POST', '/v1/trace-session', body)[1]))}"
 
@@ -222,3 +223,17 @@ def test_a_signal_ends_streams_with_their_end(start_node: StartNode, start_box: 
     assert [each.end["reason"] for each in (one, other)] == ["the node shut down"] * 2
     assert (one.end["state"], other.end["state"]) == ("stopped", "created")
     assert one.spans + one.dropped > 0
+
+
+def test_a_session_whose_client_died_is_deleted_by_its_lease(
+    start_node: StartNode, start_box: StartBox
+) -> None:
+    node, quiet = start_node(), start_box("import signal; signal.pause()")
+    path = traced(node, quiet, lease="300ms")
+    with asked(node, f"{path}/events", Accept="application/x-ndjson") as answer:
+        beats = 0
+        while beats < 3:  # a second each, many leases long
+            beats += answer.readline().startswith(b'{"stream":"heartbeat"')
+        assert len(node.ask("GET", "/v1/trace-session/all")[1]) == 1
+    wait_for(lambda: node.ask("GET", "/v1/trace-session/all")[1] == {}, "the session to go")
+    wait_for(lambda: not node.instances(), "its instance to go")

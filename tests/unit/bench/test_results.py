@@ -10,7 +10,7 @@ from bench.chart import drawn
 from bench.measured import Figure, Round, Spent, Spread, ToolFigures, figures_of
 from bench.page import BEGIN, END, filled
 from bench.results import Results, read
-from bench.summing import OURS, USUAL, derived
+from bench.summing import COUNTED, ENCODED, OURS, USUAL, derived
 from bench.table import number, rendered, share
 
 TEN = Spread(10, 10, 10)
@@ -81,8 +81,19 @@ def test_ours_and_the_usual_way_are_compared_where_both_were_measured() -> None:
     )
     (figure,) = derived(both)
     assert figure.value == Spread(45, 20, 100)
-    assert figure.kept is False
+    assert figure.kept is None
     assert derived(results(figures(OURS, tool_ns=Spread(2, 1, 4)))) == []
+
+
+def test_what_is_decoded_paired_and_encoded_is_compared_without_the_way_to_a_collector() -> None:
+    both = results(
+        figures(COUNTED, tool_ns=Spread(2, 1, 3)), figures(USUAL, tool_ns=Spread(90, 80, 100))
+    )
+    (calls,) = {one.workload.partition(",")[0] for one in both.tools}
+    both.figures = [Figure(f"{ENCODED}{calls}", Spread(500, 250, 1000), "M/s")]
+    (figure,) = derived(both)
+    assert figure.value == Spread(90 / 4, 80 / 7, 100 / 2)
+    assert figure.kept is False
 
 
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -86,8 +86,28 @@ async def test_a_request_has_only_what_was_asked_for(tracer_api: Any) -> None:
         "trace-hook": "trace_syscalls",
         "duration": "5s",
         "exporters": [],
+        "lease": 30.0,
         "run": True,
     }
+
+
+async def test_a_temporary_session_is_asked_for_as_long_as_its_block(
+    tracer_api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the tracer would take us for dead."""
+    monkeypatch.setattr("container_tracer.client.tracer.LEASE_SECONDS", 0.003)
+    async with TracerClient(tracer_api.url) as tracer, tracer.temporary(REQUEST):
+        async with asyncio.timeout(10):
+            while [one[0] for one in tracer_api.asked].count("GET") < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    assert tracer_api.asked[0][2]["lease"] == 0.003
+    assert tracer_api.asked[-1][0] == "DELETE"
+
+
+async def test_a_lease_of_ones_own_is_kept(tracer_api: Any) -> None:
+    request = TraceRequest(pod="shop", hook="trace_syscalls", lease="2m")
+    async with TracerClient(tracer_api.url) as tracer, tracer.temporary(request):
+        assert tracer_api.asked[0][2]["lease"] == "2m"
 
 
 async def test_a_refusal_is_the_tracers_own_sentence(tracer_api: Any) -> None:

@@ -15,8 +15,9 @@ from container_tracer.domain.model.pod import Container, ContainerSelector, Pod,
 from container_tracer.domain.model.session import SessionRequest
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.tasks import TASK_EVENTS
+from container_tracer.domain.services.admission import SessionSettings
 from container_tracer.domain.services.inventory import PodInventory
-from container_tracer.domain.services.sessions import SessionSettings, TraceSessions
+from container_tracer.domain.services.sessions import TraceSessions
 from container_tracer.domain.services.shared_source import SharedSource
 from container_tracer.domain.services.sources import TraceSources
 from container_tracer.fakes.clock import FakeClock
