@@ -1,23 +1,21 @@
 """Discovery of pods and containers from procfs alone."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from attrs import define, field
 
 from ...domain.model.container_names import ContainerNames
-from ...domain.model.pod import Container, Pod, Task
-from ...domain.model.pod_naming import FoundContainer, group_key_of, pods_of
-from ...domain.model.process import ProcessGroup, group_key, group_processes
+from ...domain.model.launchers import is_runtime
+from ...domain.model.pod import Container, Pod
+from ...domain.model.pod_naming import FoundContainer, described, pods_of
+from ...domain.model.process import ProcessGroup, group_processes
 from ...ports.errors import DiscoveryFailed
-from .cgroup_tasks import CgroupMembers, CgroupReader
+from .errors import procfs_errors
 from .host_documents import HostDocuments
 from .host_names import HostNameReader
 from .processes import ProcessReader
-from .together import Together
 
 
 @define(kw_only=True)
@@ -34,25 +32,26 @@ class ProcfsPodDiscovery:
     run_paths: tuple[Path, ...] = (Path("/run"), Path("/var/run"))
     name: str = field(default="procfs", init=False)
     _names: dict[str, ContainerNames] = field(factory=dict, init=False)
-    _looks: Together[Container, tuple[Task, ...]] = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Let those who ask for tasks at the same time share one look."""
-        self._looks = Together(self._tasks_of_each)
 
     async def discover(self) -> tuple[Pod, ...]:
         """List the pods with their running containers, oldest first; raise `DiscoveryFailed`."""
         return await asyncio.to_thread(self._discover)
 
-    async def tasks_of(self, container: Container) -> tuple[Task, ...]:
-        """List all threads in the container now, by tid; empty if it is gone.
+    async def describe(self, container_id: str) -> Container | None:
+        """Read what the host's documents say of a container; None unless they name it."""
+        return await asyncio.to_thread(self._describe, container_id)
 
-        Who asks for many containers asks at the same time: processes are then scanned only once.
-        """
-        return await self._looks.ask(container)
+    async def changes(self) -> AsyncIterator[None]:
+        """Tell nothing: procfs has no such events."""
+        return
+        yield
+
+    async def runtime_pids(self) -> tuple[int, ...]:
+        """Find the daemons of known runtimes by their names, outside of containers."""
+        return await asyncio.to_thread(self._runtime_pids)
 
     def _discover(self) -> tuple[Pod, ...]:
-        with _failures(self.procfs):
+        with procfs_errors(self.procfs):
             reader = ProcessReader(str(self.procfs))
             processes = list(reader.processes())
             if not processes:
@@ -83,16 +82,17 @@ class ProcfsPodDiscovery:
         self._names = {key: said for key, said in names.items() if said.container}
         return names
 
-    def _tasks_of_each(self, containers: Sequence[Container]) -> list[tuple[Task, ...]]:
-        with _failures(self.procfs):
-            reader = ProcessReader(str(self.procfs))
-            cgroups = CgroupReader(procfs=str(self.procfs), sysfs=str(self.sysfs))
-            members = [cgroups.members_of(container) for container in containers]
-            scanned = _pids_by_scan(reader) if None in members else {}
-            return [
-                _tasks(reader, one or scanned.get(group_key_of(container), frozenset()))
-                for container, one in zip(containers, members, strict=True)
-            ]
+    def _describe(self, container_id: str) -> Container | None:
+        names = HostDocuments(self._host_root, self.run_paths).names_of(container_id)
+        return described(container_id, names)
+
+    def _runtime_pids(self) -> tuple[int, ...]:
+        with procfs_errors(self.procfs):
+            return tuple(
+                process.stat.tid
+                for process in ProcessReader(str(self.procfs)).processes()
+                if is_runtime(process.stat.command) and not process.membership.container
+            )
 
     @property
     def _host_root(self) -> str:
@@ -121,34 +121,3 @@ def _found(
         pid_namespace=namespaces.pid,
         host_name="" if named else host_names.of(first, namespaces),
     )
-
-
-def _pids_by_scan(reader: ProcessReader) -> dict[str, frozenset[int]]:
-    """Find the processes of every container, by the key of its group."""
-    processes = list(reader.processes())
-    host = reader.host_namespaces()
-    pids = defaultdict(set)
-    for process in processes:
-        pids[group_key(process, host)].add(process.stat.tid)
-    return {key: frozenset(members) for key, members in pids.items()}
-
-
-def _tasks(reader: ProcessReader, members: CgroupMembers | frozenset[int]) -> tuple[Task, ...]:
-    """Read the threads of processes: all, or those in a container's cgroups."""
-    pids = members.pids if isinstance(members, CgroupMembers) else members
-    tasks = [task for pid in pids for task in reader.tasks(pid)]
-    if isinstance(members, CgroupMembers):
-        tasks = [task for task in tasks if task.tid in members.tids]
-    return tuple(sorted(tasks, key=lambda task: task.tid))
-
-
-@contextmanager
-def _failures(procfs: Path) -> Iterator[None]:
-    """Turn failures of the mount, not of single processes, into `DiscoveryFailed`."""
-    try:
-        yield
-    except OSError as error:
-        raise DiscoveryFailed(
-            f"Processes cannot be listed in {procfs}: {error.strerror}. Mount the host's procfs"
-            " there, readable for this program, or name its mount point with --procfs-path."
-        ) from error

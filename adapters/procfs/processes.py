@@ -60,6 +60,17 @@ class ProcessReader:
         links = (f"{self.procfs}/{task}/ns/{kind}" for kind in _NAMESPACES)
         return Namespaces(*(self._inode(link) for link in links))
 
+    def membership(self, task: str) -> CgroupMembership | None:
+        """Read the cgroups of a task, given as a path below the mount; None if it is gone."""
+        try:
+            text = read_record(f"{self.procfs}/{task}/cgroup")
+        except GONE:
+            return None
+        known = self._memberships.get(text)
+        if known is None:
+            known = self._memberships[text] = parse_membership(os.fsdecode(text))
+        return known
+
     def tids(self, process: TaskStat) -> list[int]:
         """List the threads of a process; empty if it is gone."""
         if process.threads == 1:
@@ -79,7 +90,26 @@ class ProcessReader:
         for tid in tids:
             stat = self._stat(f"{pid}/task/{tid}")
             if stat and stat.alive and not stat.kernel_thread:
-                yield Task(tid=stat.tid, pid=pid, command=stat.command, start_time=stat.start_time)
+                yield Task(
+                    tid=stat.tid,
+                    pid=pid,
+                    command=stat.command,
+                    start_time=stat.start_time,
+                    parent=stat.parent,
+                )
+
+    def process(self, pid: int) -> Process | None:
+        """Read a process; None if it is gone, or a kernel thread."""
+        return self._process(str(pid))
+
+    def children(self, pid: int) -> Iterator[int]:
+        """List the pids of the processes that a process has made and not outlived."""
+        for task in self.tasks(pid):
+            try:
+                words = read_whole(f"{self.procfs}/{pid}/task/{task.tid}/children").split()
+            except GONE:  # also where the kernel was built without such lists
+                continue
+            yield from map(int, words)
 
     def _process(self, pid: str) -> Process | None:
         stat = self._stat(pid)
@@ -87,9 +117,8 @@ class ProcessReader:
             return None
         # A leader that ended before its threads has lost its cgroups and namespaces; they have not.
         task = pid if stat.alive else self._living_thread(pid)
-        try:
-            membership = self._membership(task)
-        except GONE:
+        membership = self.membership(task)
+        if membership is None:
             return None
         namespaces = Namespaces() if membership.container else self.namespaces(task)
         sandbox = self._vm_sandbox(pid) if is_vmm(stat.command) else ""
@@ -100,13 +129,6 @@ class ProcessReader:
             return parse_stat(read_record(f"{self.procfs}/{task}/stat"))
         except GONE:
             return None
-
-    def _membership(self, task: str) -> CgroupMembership:
-        text = read_record(f"{self.procfs}/{task}/cgroup")
-        known = self._memberships.get(text)
-        if known is None:
-            known = self._memberships[text] = parse_membership(os.fsdecode(text))
-        return known
 
     def _living_thread(self, pid: str) -> str:
         try:

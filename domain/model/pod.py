@@ -24,13 +24,14 @@ class Task:
     """A kernel thread of the host, as read from procfs.
 
     `start_time` is in clock ticks since boot (field 22 of `/proc/PID/stat`): together with
-    `tid` it stays unique although the kernel uses tids again.
+    `tid` it stays unique although the kernel uses tids again. `parent` is a pid.
     """
 
     tid: int
     pid: int
     command: str
     start_time: int = 0
+    parent: int = 0
 
 
 @frozen(kw_only=True)
@@ -65,7 +66,10 @@ class Container:
 
 @frozen(kw_only=True)
 class Pod:
-    """Containers that belong together; without Kubernetes, a container is a pod of its own."""
+    """Containers that belong together; without Kubernetes, a container is a pod of its own.
+
+    One without containers is there, and may bring some.
+    """
 
     name: str
     namespace: str = ""

@@ -85,6 +85,27 @@ def sandbox_of(pod: Sequence[FoundContainer]) -> FoundContainer | None:
     return next(pauses, None)
 
 
+def described(container_id: str, names: ContainerNames) -> Container | None:
+    """Turn what documents say into a container of which no process is known yet.
+
+    None, if it is a sandbox, or if it would get a name from its processes.
+    """
+    pod = names.pod or ("" if names.pod_uid else names.container)
+    if names.kind == "sandbox" or not names.container or not pod:
+        return None
+    return Container(
+        name=names.container,
+        pod=pod,
+        container_id=container_id,
+        namespace=names.namespace,
+        pod_uid=names.pod_uid,
+        image=names.image,
+        labels=names.labels,
+        runtime=names.runtime,
+        isolated=names.vm,
+    )
+
+
 def group_key_of(container: Container) -> str:
     """Return the key of the group of processes that a container was made of."""
     cgroups = (container_of(path) for path in container.cgroups.values())

@@ -12,7 +12,7 @@ from attrs import define, field
 
 from ...ports.clock import Clock
 from ...ports.errors import DiscoveryFailed
-from ...ports.pod_discovery import PodDiscovery
+from ...ports.task_directory import TaskDirectory
 from ..model.pod import Container, Task
 from ..model.segments import Segment
 from .runner import SourceRunner
@@ -37,7 +37,7 @@ class TaskFollower:
     """Looks after the tasks of the containers of one source."""
 
     runner: SourceRunner
-    discovery: PodDiscovery
+    directory: TaskDirectory
     clock: Clock
     checked: Callable[[], None] = lambda: None
     """Called after every look."""
@@ -113,7 +113,7 @@ class TaskFollower:
         }
 
     async def _tasks_of(self, containers: Mapping[int, Container]) -> dict[int, tuple[Task, ...]]:
-        found = await asyncio.gather(*map(self.discovery.tasks_of, containers.values()))
+        found = await asyncio.gather(*map(self.directory.tasks_of, containers.values()))
         return dict(zip(containers, found, strict=True))
 
     async def _left_out(self, tids: set[int]) -> set[int]:

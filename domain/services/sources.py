@@ -12,7 +12,7 @@ from attrs import define, field
 from ...ports.clock import Clock
 from ...ports.errors import TracingUnavailable
 from ...ports.kernel_tracer import KernelTracer, SourceSettings, TraceSource
-from ...ports.pod_discovery import PodDiscovery
+from ...ports.task_directory import TaskDirectory
 from ..model.errors import DataError, TracerError
 from ..model.hook import TracePlan
 from ..model.pod import Container
@@ -39,7 +39,7 @@ class TraceSources:
     """
 
     tracer: KernelTracer
-    discovery: PodDiscovery
+    directory: TaskDirectory
     clock: Clock
     executor: Executor
     settings: SourceSettings
@@ -204,7 +204,7 @@ class TraceSources:
         return min(fitting, key=lambda one: len(one.events), default=None)
 
     async def _open(self, events: frozenset[str], containers: Iterable[Container]) -> SharedSource:
-        found = await asyncio.gather(*map(self.discovery.tasks_of, containers))
+        found = await asyncio.gather(*map(self.directory.tasks_of, containers))
         tids = {task.tid for tasks in found for task in tasks}
         opened = await self._in_worker(self.tracer.open_source, events, tids, self.settings)
         try:
@@ -225,7 +225,7 @@ class TraceSources:
             raise TracingUnavailable(f"Cannot read this kernel's events: {error}") from error
         pipeline = TracePipeline(source=opened, layout=layout, clock=self.clock)
         runner = SourceRunner(pipeline=pipeline, executor=self.executor, deliver=lambda _: None)
-        follower = TaskFollower(runner=runner, discovery=self.discovery, clock=self.clock)
+        follower = TaskFollower(runner=runner, directory=self.directory, clock=self.clock)
         return SharedSource(events=events, runner=runner, follower=follower, recorded=tids)
 
     async def _layout(

@@ -13,6 +13,7 @@ from ...adapters.files.span_exporter import FileFormat, FileSpanExporter
 from ...adapters.memory.sessions import MemorySessionRepository
 from ...adapters.otlp.span_exporter import OtlpSpanExporter
 from ...adapters.procfs.discovery import ProcfsPodDiscovery
+from ...adapters.procfs.tasks import ProcfsTaskDirectory
 from ...adapters.system.clock import SystemClock
 from ...adapters.system.threads import drain_executor
 from ...adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
@@ -27,6 +28,7 @@ from ...ports.kernel_tracer import KernelTracer, SourceSettings
 from ...ports.pod_discovery import PodDiscovery
 from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
+from ...ports.task_directory import TaskDirectory
 from ..rest.app import build_app
 from ..rest.context import App, Context
 from ..rest.metrics import Metrics
@@ -93,6 +95,10 @@ def _discovery(settings: NodeSettings) -> PodDiscovery:
     )
 
 
+def _directory(settings: NodeSettings) -> TaskDirectory:
+    return ProcfsTaskDirectory(procfs=settings.procfs_path, sysfs=settings.sysfs_path)
+
+
 def _session_settings(settings: NodeSettings) -> SessionSettings:
     return SessionSettings(
         node=settings.node_name,
@@ -114,6 +120,7 @@ class NodeWiring(containers.DeclarativeContainer):
     executor: providers.Provider[Executor] = providers.Singleton(drain_executor)
     tracer: providers.Provider[KernelTracer] = providers.Singleton(_tracer, settings)
     discovery: providers.Provider[PodDiscovery] = providers.Singleton(_discovery, settings)
+    directory: providers.Provider[TaskDirectory] = providers.Singleton(_directory, settings)
     repository: providers.Provider[SessionRepository] = providers.Singleton(MemorySessionRepository)
     exporters: providers.Provider[dict[str, SpanExporter]] = providers.Singleton(
         _exporters, settings
@@ -126,7 +133,7 @@ class NodeWiring(containers.DeclarativeContainer):
     sources: providers.Provider[TraceSources] = providers.Singleton(
         TraceSources,
         tracer=tracer,
-        discovery=discovery,
+        directory=directory,
         clock=clock,
         executor=executor,
         settings=providers.Factory(_source_settings, settings),

@@ -7,7 +7,7 @@ import pytest
 from attrs import frozen
 
 from container_tracer.adapters.procfs.discovery import ProcfsPodDiscovery
-from container_tracer.domain.model.pod import Container, Pod, Task
+from container_tracer.domain.model.pod import Container, Pod
 from container_tracer.fakes.pod_discovery import FakePodDiscovery
 from container_tracer.fakes.procfs import FakeProcfs
 from container_tracer.ports.errors import DiscoveryFailed
@@ -15,13 +15,14 @@ from container_tracer.ports.pod_discovery import PodDiscovery
 
 ID = "ab" * 32
 UID = "8264f79f-4376-4171-994e-9e1dcbefb607"
+RUNTIME = 7
 
 
 @frozen
 class World:
     """A machine on which one pod `web-0` of namespace `demo` has the container `main`.
 
-    Its tids are 10 and 11, of one process. `stop` ends the container, `break_down` makes
+    Its first process is 10; a runtime has pid 7. `stop` ends the container, `break_down` makes
     discovery impossible.
     """
 
@@ -31,7 +32,6 @@ class World:
 
 
 def fake_world(_: Path) -> World:
-    tasks = (Task(tid=10, pid=10, command="worker"), Task(tid=11, pid=10, command="worker"))
     main = Container(
         name="main",
         pod="web-0",
@@ -39,23 +39,19 @@ def fake_world(_: Path) -> World:
         container_id=ID,
         pod_uid=UID,
         parents=(10,),
-        tasks=(10, 11),
     )
     pod = Pod(name="web-0", namespace="demo", uid=UID, containers=(main,))
-    fake = FakePodDiscovery(pods=[pod], tasks={main.key: tasks})
-
-    def stop() -> None:
-        fake.pods.clear()
-        fake.tasks.clear()
+    fake = FakePodDiscovery(pods=[pod], runtimes=(RUNTIME,))
 
     def break_down() -> None:
         fake.failure = DiscoveryFailed("Nothing can be read.")
 
-    return World(fake, stop, break_down)
+    return World(fake, fake.pods.clear, break_down)
 
 
 def procfs_world(folder: Path) -> World:
     procfs = FakeProcfs(folder / "proc")
+    procfs.add(RUNTIME, command="containerd")
     procfs.add(10, tids=(11,), cgroup=f"0::/kubepods/pod{UID}/{ID}\n")
     logs = procfs.root / "1" / "root" / "var" / "log" / "containers"
     logs.mkdir(parents=True)
@@ -89,33 +85,34 @@ class TestPodDiscovery:
         assert (pod.namespace, pod.name, pod.uid) == ("demo", "web-0", UID)
         assert container.key == ("demo", "web-0", "main", ID)
         assert container.pod_uid == UID
-        assert (container.parents, container.tasks) == ((10,), (10, 11))
+        assert container.parents == (10,)
 
     async def test_listing_twice_gives_the_same(self, world: World) -> None:
         assert await world.discovery.discover() == await world.discovery.discover()
 
-    async def test_it_lists_the_tasks_of_a_container(self, world: World) -> None:
+    async def test_a_container_is_described_as_it_is_listed(self, world: World) -> None:
         (pod,) = await world.discovery.discover()
 
-        tasks = await world.discovery.tasks_of(pod.containers[0])
+        described = await world.discovery.describe(ID)
 
-        assert [(task.tid, task.pid, task.command) for task in tasks] == [
-            (10, 10, "worker"),
-            (11, 10, "worker"),
-        ]
+        assert described is not None
+        assert described.key == pod.containers[0].key
 
-    async def test_a_container_that_ended_is_gone_and_has_no_tasks(self, world: World) -> None:
-        (pod,) = await world.discovery.discover()
+    async def test_what_is_no_container_is_not_described(self, world: World) -> None:
+        assert await world.discovery.describe("cd" * 32) is None
+
+    async def test_it_names_the_runtimes(self, world: World) -> None:
+        assert await world.discovery.runtime_pids() == (RUNTIME,)
+
+    async def test_a_container_that_ended_is_gone(self, world: World) -> None:
+        assert await world.discovery.discover()
         world.stop()
 
-        assert await world.discovery.discover() == ()
-        assert await world.discovery.tasks_of(pod.containers[0]) == ()
+        assert [one for pod in await world.discovery.discover() for one in pod.containers] == []
 
     async def test_when_nothing_can_be_read_it_says_so(self, world: World) -> None:
-        (pod,) = await world.discovery.discover()
+        assert await world.discovery.discover()
         world.break_down()
 
         with pytest.raises(DiscoveryFailed, match=r"\."):
             await world.discovery.discover()
-        with pytest.raises(DiscoveryFailed, match=r"\."):
-            await world.discovery.tasks_of(pod.containers[0])

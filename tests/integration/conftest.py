@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,10 @@ class Workload:
 
 @define
 class ProcessSessions:
-    """Pods whose only container is all processes of some sessions (setsid), by their leaders."""
+    """Pods whose only container is all processes of some sessions (setsid), by their leaders.
+
+    Both the discovery and the task directory of a node.
+    """
 
     leaders: dict[str, set[int]] = field(factory=dict)
     name: str = "sessions"
@@ -105,6 +108,29 @@ class ProcessSessions:
         return tuple(
             Pod(name=name, containers=(Container(name=name, pod=name),)) for name in self.leaders
         )
+
+    async def describe(self, container_id: str) -> Container | None:
+        raise NotImplementedError  # these containers have no ids
+
+    async def changes(self) -> AsyncIterator[None]:
+        return
+        yield
+
+    async def runtime_pids(self) -> tuple[int, ...]:
+        return ()
+
+    async def locate(self, containers: Sequence[Container]) -> tuple[Container, ...]:
+        return tuple(containers)
+
+    async def launchers_of(
+        self, containers: Sequence[Container], runtimes: Collection[int]
+    ) -> tuple[Task, ...]:
+        del containers, runtimes
+        return ()
+
+    async def container_of(self, tid: int) -> str:
+        del tid
+        return ""
 
     async def tasks_of(self, container: Container) -> tuple[Task, ...]:
         return await asyncio.to_thread(self._tasks, self.leaders[container.name])
@@ -178,7 +204,7 @@ def make_node(identity: str, settings: SourceSettings) -> Node:
     discovery, exporter, clock = ProcessSessions(), FakeSpanExporter(), SystemClock()
     sources = TraceSources(
         tracer=tracer,
-        discovery=discovery,
+        directory=discovery,
         clock=clock,
         executor=drain_executor(),
         settings=settings,

@@ -13,6 +13,7 @@ import pytest
 from attrs import frozen
 
 from container_tracer.adapters.procfs.discovery import ProcfsPodDiscovery
+from container_tracer.adapters.procfs.tasks import ProcfsTaskDirectory
 from container_tracer.domain.model.cgroup import parse_membership
 from container_tracer.domain.model.cgroup_mount import cgroup_mounts
 from container_tracer.domain.model.pod import Container
@@ -154,10 +155,10 @@ async def test_a_pid_namespace_is_a_container_of_all_its_threads_and_children() 
         assert container.parents == (inside[0],)
         assert container.pid_namespace == (PROC / str(inside[0]) / "ns" / "pid").stat().st_ino
         assert unshare not in container.tasks
-        tasks = await discovery.tasks_of(container)
+        tasks = await ProcfsTaskDirectory().tasks_of(container)
         assert tuple(task.tid for task in tasks) == container.tasks
         assert {task.pid for task in tasks} == set(inside)
-    assert await discovery.tasks_of(container) == ()
+    assert await ProcfsTaskDirectory().tasks_of(container) == ()
 
 
 async def test_of_nested_pid_namespaces_each_is_a_container_in_host_pids() -> None:
@@ -208,14 +209,14 @@ async def test_a_container_cgroup_holds_all_that_is_in_it_whatever_its_namespace
         assert container.pod_uid == cgroup.parent.name.removeprefix("pod")
         assert set(container.tasks) == tids_in(pids)
         assert {Path(path).name for path in container.cgroups.values()} == {cgroup.name}
-        tasks = await discovery.tasks_of(container)
+        tasks = await ProcfsTaskDirectory().tasks_of(container)
         assert {task.tid for task in tasks} == tids_in(pids)
         assert {task.pid for task in tasks} == set(pids)
         main.end()
-        left = await discovery.tasks_of(container)
+        left = await ProcfsTaskDirectory().tasks_of(container)
         assert {task.tid for task in left} == tids_in(descendants(nested.process.pid))
         nested.end()
-        assert await discovery.tasks_of(container) == ()
+        assert await ProcfsTaskDirectory().tasks_of(container) == ()
 
 
 async def test_the_tests_own_process_is_no_container_of_its_own() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from container_tracer.adapters.procfs import files, processes
 from container_tracer.adapters.procfs.discovery import ProcfsPodDiscovery
+from container_tracer.adapters.procfs.tasks import ProcfsTaskDirectory
 from container_tracer.domain.model.pod import Container, Pod
 from container_tracer.fakes.procfs import FakeProcfs
 from container_tracer.ports.errors import DiscoveryFailed
@@ -31,6 +32,11 @@ def discovery(procfs: FakeProcfs, tmp_path: Path) -> ProcfsPodDiscovery:
     return ProcfsPodDiscovery(
         procfs=procfs.root, sysfs=tmp_path / "sys", run_paths=(tmp_path / "run",)
     )
+
+
+@pytest.fixture
+def directory(procfs: FakeProcfs, tmp_path: Path) -> ProcfsTaskDirectory:
+    return ProcfsTaskDirectory(procfs=procfs.root, sysfs=tmp_path / "sys")
 
 
 def host_file(procfs: FakeProcfs, path: str, content: str = "") -> None:
@@ -229,7 +235,7 @@ async def test_names_are_remembered_while_a_container_runs(
 
 
 async def test_a_kata_sandbox_is_isolated_wherever_its_vmm_runs(
-    procfs: FakeProcfs, discovery: ProcfsPodDiscovery
+    procfs: FakeProcfs, discovery: ProcfsPodDiscovery, directory: ProcfsTaskDirectory
 ) -> None:
     words = ["/opt/kata/bin/qemu-system-x86_64", "-name", f"sandbox-{ID},debug-threads=on"]
     procfs.add(10, command="qemu-system-x86", command_line=words, tids=(11,))
@@ -238,7 +244,7 @@ async def test_a_kata_sandbox_is_isolated_wherever_its_vmm_runs(
 
     assert (container.isolated, container.runtime) == (True, "kata")
     assert (container.container_id, container.tasks) == (ID, (10, 11))
-    assert [task.tid for task in await discovery.tasks_of(container)] == [10, 11]
+    assert [task.tid for task in await directory.tasks_of(container)] == [10, 11]
 
 
 @pytest.mark.parametrize("what", ["missing", "file", "empty"])
@@ -255,13 +261,13 @@ async def test_a_procfs_that_is_none_is_said_so(tmp_path: Path, what: str) -> No
 
 
 async def test_a_container_without_cgroups_of_its_own_is_followed_by_scanning(
-    procfs: FakeProcfs, discovery: ProcfsPodDiscovery
+    procfs: FakeProcfs, discovery: ProcfsPodDiscovery, directory: ProcfsTaskDirectory
 ) -> None:
     procfs.add(10, command="sleep", namespaces={"pid": 70}, tids=(12,))
     container = only(await discovery.discover())
     procfs.add(11, command=") x (", namespaces={"pid": 70})
 
-    tasks = await discovery.tasks_of(container)
+    tasks = await directory.tasks_of(container)
 
     assert [(t.tid, t.pid, t.command, t.start_time) for t in tasks] == [
         (10, 10, "sleep", 10),
@@ -271,7 +277,10 @@ async def test_a_container_without_cgroups_of_its_own_is_followed_by_scanning(
 
 
 async def test_tasks_of_many_containers_are_found_in_one_scan(
-    procfs: FakeProcfs, discovery: ProcfsPodDiscovery, monkeypatch: pytest.MonkeyPatch
+    procfs: FakeProcfs,
+    discovery: ProcfsPodDiscovery,
+    directory: ProcfsTaskDirectory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for pid in range(10, 20):
         procfs.add(pid, command="sleep", namespaces={"pid": pid})
@@ -284,7 +293,7 @@ async def test_tasks_of_many_containers_are_found_in_one_scan(
         return files.names_in(folder)
 
     monkeypatch.setattr(processes, "names_in", counting)
-    found = await asyncio.gather(*map(discovery.tasks_of, containers))
+    found = await asyncio.gather(*map(directory.tasks_of, containers))
 
     assert [tuple(task.tid for task in tasks) for tasks in found] == [
         container.tasks for container in containers
@@ -301,6 +310,7 @@ def readers() -> list[tuple[object, str]]:
 async def test_a_process_may_vanish_at_any_step_of_a_scan(
     procfs: FakeProcfs,
     discovery: ProcfsPodDiscovery,
+    directory: ProcfsTaskDirectory,
     monkeypatch: pytest.MonkeyPatch,
     step: int,
 ) -> None:
@@ -330,7 +340,7 @@ async def test_a_process_may_vanish_at_any_step_of_a_scan(
         monkeypatch.setattr(module, name, vanishing(getattr(files, name)))
     pods = await discovery.discover()
     ours = next(c for pod in pods for c in pod.containers if c.container_id == ID)
-    tasks = await discovery.tasks_of(ours)
+    tasks = await directory.tasks_of(ours)
 
     assert {10, 14} <= set(ours.tasks) <= {10, 11, 14, 15}
     assert {10, 14} <= {task.tid for task in tasks}

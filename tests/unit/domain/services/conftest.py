@@ -26,6 +26,7 @@ from container_tracer.fakes.kernel_tracer import FakeKernelTracer
 from container_tracer.fakes.pod_discovery import FakePodDiscovery
 from container_tracer.fakes.session_repository import FakeSessionRepository
 from container_tracer.fakes.span_exporter import FakeSpanExporter
+from container_tracer.fakes.task_directory import FakeTaskDirectory
 from container_tracer.ports.kernel_tracer import SourceSettings
 
 CALLS = ("getppid", "read", "openat")
@@ -39,6 +40,7 @@ class World:
     kernel: FakeKernelTracer
     executor: Executor
     discovery: FakePodDiscovery = field(factory=FakePodDiscovery)
+    directory: FakeTaskDirectory = field(factory=FakeTaskDirectory)
     clock: FakeClock = field(factory=FakeClock)
     exporter: FakeSpanExporter = field(factory=FakeSpanExporter)
     other_exporter: FakeSpanExporter = field(factory=lambda: FakeSpanExporter("other"))
@@ -50,7 +52,7 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.sources = TraceSources(
             tracer=self.kernel,
-            discovery=self.discovery,
+            directory=self.directory,
             clock=self.clock,
             executor=self.executor,
             settings=SourceSettings(),
@@ -72,7 +74,7 @@ class World:
         """Let a container run, each of whose tasks is a process of its own."""
         one = Container(name=name, pod=f"pod-{name}")
         self.discovery.pods.append(Pod(name=one.pod, containers=(one,)))
-        self.discovery.tasks[one.key] = ()
+        self.directory.tasks[one.key] = ()
         for tid in tids:
             self.enter(one, tid)
         return one
@@ -80,12 +82,12 @@ class World:
     def enter(self, container: Container, tid: int) -> None:
         """Let a process be in a container, without an event."""
         task = Task(tid=tid, pid=tid, command="worker", start_time=tid)
-        self.discovery.tasks[container.key] = (*self.discovery.tasks[container.key], task)
+        self.directory.tasks[container.key] = (*self.directory.tasks[container.key], task)
 
     def vanish(self, *tids: int) -> None:
         """Let processes be gone, without an event."""
-        for key, tasks in self.discovery.tasks.items():
-            self.discovery.tasks[key] = tuple(one for one in tasks if one.tid not in tids)
+        for key, tasks in self.directory.tasks.items():
+            self.directory.tasks[key] = tuple(one for one in tasks if one.tid not in tids)
 
     def emit(self, event: str, values: Mapping[str, FieldValue] | None = None, *, tid: int) -> None:
         """Let an event happen, and time pass."""

@@ -48,7 +48,7 @@ class Arriving:
 
 async def test_tasks_are_read_again_until_there_is_nothing_new(world: Any) -> None:
     source, kernel = await running(world, 100)
-    source.follower.discovery = arriving = Arriving(limit=5)
+    source.follower.directory = arriving = Arriving(limit=5)
     await source.follower.look()
     assert kernel.followed == {100, 101, 102, 103, 104}
     assert arriving.asked > 5
@@ -85,13 +85,13 @@ async def test_one_that_ended_while_the_kernel_was_told_of_others_is_let_rest(wo
         ended: bool = False
 
         async def tasks_of(self, container: Container) -> tuple[Task, ...]:
-            found: tuple[Task, ...] = await world.discovery.tasks_of(container)
+            found: tuple[Task, ...] = await world.directory.tasks_of(container)
             if kernel.follows and not self.ended:
                 self.ended = True
                 world.exit(150)
             return found
 
-    source.follower.discovery = Ending()
+    source.follower.directory = Ending()
     await source.follower.look()
     assert kernel.follows == [{300}]
     assert source.pipeline.tasks.tids(0) == {100, 300}
@@ -99,7 +99,7 @@ async def test_one_that_ended_while_the_kernel_was_told_of_others_is_let_rest(wo
 
 async def test_a_container_that_never_settles_is_given_up_on_for_this_time(world: Any) -> None:
     source, _ = await running(world, 100)
-    source.follower.discovery = arriving = Arriving(limit=10_000)
+    source.follower.directory = arriving = Arriving(limit=10_000)
     await source.follower.look()
     assert arriving.asked == 2 * following.ROUNDS
     assert world.logs[-1]["event"] == "source.tasks_unsettled"
@@ -146,14 +146,14 @@ async def test_a_session_ends_when_all_its_tasks_vanished_without_a_word(world: 
 
 async def test_a_look_that_fails_is_logged_and_the_next_one_is_not(world: Any) -> None:
     source, kernel = await running(world, 100)
-    world.discovery.failure = DiscoveryFailed("/proc cannot be read.")
+    world.directory.failure = DiscoveryFailed("/proc cannot be read.")
     await source.follower.look()
     assert world.logs[-1] == {
         "event": "discovery.failed",
         "error": "/proc cannot be read.",
         "log_level": "warning",
     }
-    world.discovery.failure = None
+    world.directory.failure = None
     world.enter(source.pipeline.tasks.containers[0], 102)
     await source.follower.look()
     assert 102 in kernel.followed
@@ -177,13 +177,13 @@ async def test_where_reading_is_slow_it_is_done_less_often(world: Any) -> None:
     class Slow:
         async def tasks_of(self, container: Container) -> tuple[Task, ...]:
             world.clock.advance(0.5)
-            found: tuple[Task, ...] = await world.discovery.tasks_of(container)
+            found: tuple[Task, ...] = await world.directory.tasks_of(container)
             return found
 
-    source.follower.discovery = Slow()
+    source.follower.directory = Slow()
     source.follower.hurry()
     assert await source.follower.step(1) == pytest.approx(0.5 / following.SHARE_OF_A_CORE)
-    source.follower.discovery = world.discovery
+    source.follower.directory = world.directory
     source.follower.hurry()
     assert await source.follower.step(1) == following.LOOK_SECONDS
 
@@ -208,13 +208,13 @@ async def test_a_look_does_not_take_on_again_what_is_let_go_meanwhile(world: Any
     @define
     class Held:
         async def tasks_of(self, container: Container) -> tuple[Task, ...]:
-            found: tuple[Task, ...] = await world.discovery.tasks_of(container)
+            found: tuple[Task, ...] = await world.directory.tasks_of(container)
             if container == web:
                 reading.set()
                 await go_on.wait()
             return found
 
-    source.follower.discovery = Held()
+    source.follower.directory = Held()
     looking = asyncio.create_task(source.follower.look(), name="look")
     await reading.wait()
     stopping = asyncio.create_task(world.sessions.stop(session.session_id), name="stop")
@@ -237,11 +237,11 @@ async def test_a_task_that_ended_while_it_was_read_of_is_no_ghost(world: Any) ->
         asked: int = 0
 
         async def tasks_of(self, container: Container) -> tuple[Task, ...]:
-            found: tuple[Task, ...] = await world.discovery.tasks_of(container)
+            found: tuple[Task, ...] = await world.directory.tasks_of(container)
             self.asked += 1
             return (*found, Task(tid=150, pid=150, command="gone")) if self.asked < 3 else found
 
-    source.follower.discovery = Late()
+    source.follower.directory = Late()
     await source.follower.look()
     assert source.pipeline.tasks.tids(0) == {100}
 
@@ -255,7 +255,7 @@ async def test_a_task_that_ends_after_it_was_learnt_keeps_its_last_calls(world: 
         asked: int = 0
 
         async def tasks_of(self, container: Container) -> tuple[Task, ...]:
-            found: tuple[Task, ...] = await world.discovery.tasks_of(container)
+            found: tuple[Task, ...] = await world.directory.tasks_of(container)
             self.asked += 1
             if self.asked == 2:
                 world.kernel.sources[0].followed.add(150)
@@ -264,7 +264,7 @@ async def test_a_task_that_ends_after_it_was_learnt_keeps_its_last_calls(world: 
             return found
 
     world.enter(web, 150)
-    source.follower.discovery = Ending()
+    source.follower.directory = Ending()
     await source.follower.look()
     await source.runner.drain()
     await world.until(lambda: world.spans() == [("getppid", 150, "")])
@@ -289,7 +289,7 @@ async def test_who_got_the_tid_of_a_dead_one_is_sent_away(world: Any) -> None:
 async def test_nobody_is_sent_away_while_discovery_fails(world: Any) -> None:
     source, kernel = await running(world, 100)
     kernel.followed.add(999)
-    world.discovery.failure = DiscoveryFailed("/proc cannot be read.")
+    world.directory.failure = DiscoveryFailed("/proc cannot be read.")
     for _ in range(4):
         world.call(999)
         await source.runner.drain()

@@ -156,10 +156,10 @@ async def test_a_join_that_fails_costs_those_who_share_the_source_nothing(
 
 async def test_no_discovery_or_no_event_is_no_source(world: Any) -> None:
     web = world.container("web", 100)
-    world.discovery.failure = DiscoveryFailed("/proc cannot be read.")
+    world.directory.failure = DiscoveryFailed("/proc cannot be read.")
     with pytest.raises(DiscoveryFailed):
         await world.sources.join(subscription("one", web)[0], plan_of(world))
-    world.discovery.failure = None
+    world.directory.failure = None
     with pytest.raises(EventUnavailable):
         await world.sources.join(
             subscription("one", web)[0], TracePlan(events=frozenset({"no:such"}))

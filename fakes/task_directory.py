@@ -1,0 +1,50 @@
+"""Tasks that a test says are there."""
+
+from collections.abc import Collection, Sequence
+
+from attrs import define, evolve, field
+
+from ..domain.model.pod import Container, Task
+from ..ports.errors import DiscoveryFailed
+
+
+@define(kw_only=True)
+class FakeTaskDirectory:
+    """Answers with what was put into `tasks` by `Container.key`, and into `launchers`.
+
+    A container without an entry in `tasks` has none: it is gone. While `failure` is set, every
+    question raises it.
+    """
+
+    tasks: dict[tuple[str, str, str, str], tuple[Task, ...]] = field(factory=dict)
+    launchers: tuple[Task, ...] = ()
+    failure: DiscoveryFailed | None = None
+
+    async def tasks_of(self, container: Container) -> tuple[Task, ...]:
+        """List the tasks put there for the container, or raise `failure`."""
+        if self.failure:
+            raise self.failure
+        return self.tasks.get(container.key, ())
+
+    async def locate(self, containers: Sequence[Container]) -> tuple[Container, ...]:
+        """Return the containers that have tasks, with those."""
+        found = [(one, await self.tasks_of(one)) for one in containers]
+        return tuple(
+            evolve(one, tasks=tuple(task.tid for task in theirs), pid_namespace=1)
+            for one, theirs in found
+            if theirs
+        )
+
+    async def launchers_of(
+        self, containers: Sequence[Container], runtimes: Collection[int]
+    ) -> tuple[Task, ...]:
+        """Return `launchers`, whomever they launch, or raise `failure`."""
+        del containers, runtimes
+        if self.failure:
+            raise self.failure
+        return self.launchers
+
+    async def container_of(self, tid: int) -> str:
+        """Return the id of the container whose tasks have this one."""
+        whose = (key for key, tasks in self.tasks.items() if tid in {task.tid for task in tasks})
+        return next((container_id for *_, container_id in whose), "")
