@@ -7,7 +7,8 @@ from attrs import define, field, frozen
 
 from .errors import RequestError
 from .hook import TracePlan
-from .pod import Container, ContainerSelector
+from .pod import Container
+from .selector import ContainerSelector
 from .stats import SessionStats
 from .summary import Summary
 

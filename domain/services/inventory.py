@@ -5,7 +5,8 @@ import asyncio
 from attrs import define, field
 
 from ...ports.pod_discovery import PodDiscovery
-from ..model.pod import Container, ContainerSelector, Pod
+from ..model.pod import Container, Pod
+from ..model.selector import ContainerSelector
 
 
 @define(kw_only=True, eq=False)

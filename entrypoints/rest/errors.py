@@ -18,7 +18,9 @@ from sanic.response import HTTPResponse
 
 from ...domain.model.errors import RequestError, TracerError
 from ...domain.model.hook import InvalidArguments, UnknownHook
-from ...domain.model.pod import InvalidSelector, NoMatchingContainer
+from ...domain.model.isolation import IsolatedContainer
+from ...domain.model.labels import InvalidLabels
+from ...domain.model.selector import InvalidSelector, NoMatchingContainer
 from ...domain.model.session import (
     HookUnavailable,
     IllegalTransition,
@@ -44,12 +46,14 @@ CLIENT_CLOSED_REQUEST = 499
 STATUS: Mapping[type[Exception], HTTPStatus] = {
     MalformedBody: HTTPStatus.BAD_REQUEST,
     InvalidSelector: HTTPStatus.BAD_REQUEST,
+    InvalidLabels: HTTPStatus.BAD_REQUEST,
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     NoMatchingContainer: HTTPStatus.NOT_FOUND,
     UnknownSession: HTTPStatus.NOT_FOUND,
     UnknownHook: HTTPStatus.NOT_FOUND,
     IllegalTransition: HTTPStatus.CONFLICT,
     InvalidArguments: HTTPStatus.UNPROCESSABLE_ENTITY,
+    IsolatedContainer: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManySessions: HTTPStatus.TOO_MANY_REQUESTS,
     TooManyWatchers: HTTPStatus.TOO_MANY_REQUESTS,
     NotInThisVersion: HTTPStatus.NOT_IMPLEMENTED,

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from ...domain.model.durations import parse_duration_ns
 from ...domain.model.errors import RequestError
-from ...domain.model.pod import ContainerSelector
+from ...domain.model.selector import ContainerSelector
 from ...domain.model.session import InvalidRequest, SessionRequest, UnknownSession
 
 MAX_NAME_CHARACTERS = 512

@@ -21,7 +21,8 @@ from container_tracer.adapters.system.clock import SystemClock
 from container_tracer.adapters.system.threads import drain_executor
 from container_tracer.adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
 from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
-from container_tracer.domain.model.pod import Container, ContainerSelector, Pod, Task
+from container_tracer.domain.model.pod import Container, Pod, Task
+from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import SessionRequest, TraceSession
 from container_tracer.domain.model.stats import CpuCounters, parse_cpu_counters
 from container_tracer.domain.services.admission import SessionSettings

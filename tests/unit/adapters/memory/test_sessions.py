@@ -1,6 +1,6 @@
 from container_tracer.adapters.memory.sessions import MemorySessionRepository
 from container_tracer.domain.model.hook import TracePlan
-from container_tracer.domain.model.pod import ContainerSelector
+from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import SessionRequest, TraceSession
 
 

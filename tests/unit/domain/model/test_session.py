@@ -6,7 +6,7 @@ import pytest
 
 from container_tracer.domain.model.errors import RequestError
 from container_tracer.domain.model.hook import TracePlan
-from container_tracer.domain.model.pod import ContainerSelector
+from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import (
     TRANSITIONS,
     IllegalTransition,

@@ -11,7 +11,8 @@ from attrs import define, field
 from structlog.testing import capture_logs
 
 from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
-from container_tracer.domain.model.pod import Container, ContainerSelector, Pod, Task
+from container_tracer.domain.model.pod import Container, Pod, Task
+from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import SessionRequest
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.tasks import TASK_EVENTS

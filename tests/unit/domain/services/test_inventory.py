@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from attrs import define, field
 
-from container_tracer.domain.model.pod import ContainerSelector, NoMatchingContainer, Pod
+from container_tracer.domain.model.pod import Pod
+from container_tracer.domain.model.selector import ContainerSelector, NoMatchingContainer
 from container_tracer.domain.services.inventory import PodInventory
 from container_tracer.fakes.pod_discovery import FakePodDiscovery
 from container_tracer.ports.errors import DiscoveryFailed

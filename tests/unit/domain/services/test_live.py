@@ -13,7 +13,7 @@ from attrs import define, field
 from structlog.testing import capture_logs
 
 from container_tracer.domain.model.hook import TracePlan
-from container_tracer.domain.model.pod import ContainerSelector
+from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import SessionRequest, SessionState, TraceSession
 from container_tracer.domain.model.span_text import json_lines
 from container_tracer.domain.model.stats import SessionStats, SourceStats

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from container_tracer.domain.model.hook import InvalidArguments, UnknownHook
-from container_tracer.domain.model.pod import NoMatchingContainer
+from container_tracer.domain.model.selector import NoMatchingContainer
 from container_tracer.domain.model.session import (
     HookUnavailable,
     InvalidRequest,

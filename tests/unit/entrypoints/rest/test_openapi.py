@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from referencing import Registry, Resource
 
-from container_tracer.domain.model.pod import InvalidSelector
+from container_tracer.domain.model.selector import InvalidSelector
 from container_tracer.entrypoints import rest
 from container_tracer.entrypoints.rest.errors import STATUS
 from container_tracer.entrypoints.rest.middleware import openapi_path

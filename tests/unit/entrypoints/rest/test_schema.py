@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from container_tracer.domain.model.errors import RequestError
-from container_tracer.domain.model.pod import ContainerSelector
+from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import SessionRequest, UnknownSession
 from container_tracer.entrypoints.rest.schema import (
     MalformedBody,
