@@ -60,6 +60,10 @@ def _no_slots() -> Int32:
     return np.zeros((0, _OCTAVES), dtype=np.int32)
 
 
+def _empty_counts() -> Int64:
+    return np.zeros((16, _PARTS), dtype=np.int64)
+
+
 @define(eq=False)
 class Distributions:
     """A distribution per row. Memory grows with the rows and powers of two seen, and only so.
@@ -69,7 +73,7 @@ class Distributions:
     """
 
     _slots: Int32 = field(factory=_no_slots)
-    _counts: Int64 = field(factory=lambda: np.zeros((16, _PARTS), dtype=np.int64))
+    _counts: Int64 = field(factory=_empty_counts)
     _used: int = 1
 
     @property
@@ -100,6 +104,19 @@ class Distributions:
         counts = self._counts[self._slots[row, octaves]]
         octave, part = np.nonzero(counts)
         return octaves[octave] * _PARTS + part, counts[octave, part]
+
+    def regroup(self, target: Int64, rows: int) -> None:
+        """Become so many rows, each of which has what was in all those that are given to it.
+
+        `target` (int64) says for each row, from the first, which one it becomes part of.
+        """
+        row, octave = np.nonzero(self._slots[: len(target)])
+        counts = self._counts[self._slots[row, octave]]
+        place = (target[row] << _PART_BITS) + octave
+        self._slots, self._counts, self._used = _no_slots(), _empty_counts(), 1
+        self.grow(rows)
+        self._open(np.unique(place))
+        np.add.at(self._counts, self._slots.reshape(-1)[place], counts)
 
     def copy(self) -> "Distributions":
         """Return one that goes its own way."""

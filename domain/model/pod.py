@@ -2,8 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from attrs import field, frozen
+
+ContainerKey: TypeAlias = tuple[str, str, str, str]
+"""What tells containers apart: namespace, pod, name and id."""
 
 
 @frozen(kw_only=True)
@@ -46,7 +50,7 @@ class Container:
     pid_namespace: int = 0
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> ContainerKey:
         """What makes it this container, whatever processes run in it."""
         return self.namespace, self.pod, self.name, self.container_id
 

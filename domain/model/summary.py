@@ -1,13 +1,13 @@
 """What a session's spans come to: per container and name how many, how many failed, how long."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 from attrs import define, field, frozen
 
 from .distribution import Distributions, percentiles
-from .pod import Container
+from .pod import Container, ContainerKey
 from .spans import Int64, SpanBatch, SpanKind, SpanOutcome
 from .stats import SessionStats
 
@@ -17,9 +17,17 @@ MAX_CALLS = 4096
 OTHER = "(other)"
 """The name of the row they share; it is of no container."""
 
+ENDED = Container(name="(ended)", pod="")
+"""It has the rows of all containers that ended so long ago that they have none of their own."""
+
+MAX_ENDED = 256
+"""So many containers that ended keep rows of their own, those that ended last."""
+
 PERCENTS = (50, 95, 99)
 
-Key: TypeAlias = tuple[tuple[str, str, str, str], str]
+Key: TypeAlias = tuple[ContainerKey, str]
+
+_COLUMNS = ("_count", "_errors", "_incomplete", "_total", "_max")
 
 _NOBODY = Container(name="", pod="")
 
@@ -54,6 +62,7 @@ def _column() -> Int64:
 class Summary:
     """Adds up spans; memory grows with the pairs of container and name seen, and only so.
 
+    Containers may come and go: of those that were closed, the older ones become one.
     It is not safe for threads. Of two summaries neither of which is full, it makes no difference
     which is merged into which.
     """
@@ -67,6 +76,7 @@ class Summary:
     _total: Int64 = field(factory=_column)
     _max: Int64 = field(factory=_column)
     _durations: Distributions = field(factory=Distributions)
+    _closed: dict[ContainerKey, None] = field(factory=dict)
     _containers: Sequence[Container] = ()
     _kinds: Sequence[SpanKind] = ()
     _row_of: Int64 = field(factory=lambda: np.zeros((0, 0), dtype=np.int64))
@@ -84,8 +94,8 @@ class Summary:
     @property
     def nbytes(self) -> int:
         """Memory held by the numbers, in bytes."""
-        columns = (self._count, self._errors, self._incomplete, self._total, self._max)
-        return sum(one.nbytes for one in (*columns, self._row_of)) + self._durations.nbytes
+        columns = [self._row_of, *(getattr(self, name) for name in _COLUMNS)]
+        return sum(int(one.nbytes) for one in columns) + self._durations.nbytes
 
     def add(self, batch: SpanBatch) -> None:
         """Count spans."""
@@ -127,7 +137,21 @@ class Summary:
             total=self._total.copy(),
             max=self._max.copy(),
             durations=self._durations.copy(),
+            closed=dict(self._closed),
         )
+
+    def close(self, container: Container) -> None:
+        """Note that a container ended; should there be too many such, the older half is folded."""
+        self._closed.pop(container.key, None)
+        self._closed[container.key] = None
+        if len(self._closed) > MAX_ENDED or len(self._rows) > self.max_calls // 2:
+            older = set(list(self._closed)[: -(-len(self._closed) // 2)])
+            self._closed = {key: None for key in self._closed if key not in older}
+            self._fold(older)
+
+    def reopen(self, container: Container) -> None:
+        """Note that a container runs, whether or not it was closed before."""
+        self._closed.pop(container.key, None)
 
     def calls(self) -> list[CallSummary]:
         """Return a row for each container and name seen, those first that took longest in all."""
@@ -153,6 +177,21 @@ class Summary:
             max_ns=longest,
             buckets=dict(zip(bucket.tolist(), count.tolist(), strict=True)),
         )
+
+    def _fold(self, keys: Collection[ContainerKey]) -> None:
+        """Make the rows of containers part of those of `ENDED`, one for each name."""
+        names = [(ENDED if one.key in keys else one, name) for one, name in self._names]
+        if names == self._names:
+            return
+        self._rows, self._names = {}, names[:1]
+        target = np.array([0, *(self._row(*one) for one in names[1:])], dtype=np.int64)
+        for name in _COLUMNS:
+            column, operation = getattr(self, name), np.maximum if name == "_max" else np.add
+            grouped = np.zeros_like(column)
+            operation.at(grouped, target, column[: len(target)])
+            setattr(self, name, grouped)
+        self._durations.regroup(target, len(self._count))
+        self._row_of = np.where(self._row_of < 0, -1, target[self._row_of])
 
     def _tally(self, column: Int64, row: Int64) -> None:
         if len(row):
@@ -199,7 +238,7 @@ class Summary:
         if len(self._count) >= len(self._names):
             return
         rows = max(16, 2 * len(self._names))
-        for name in ("_count", "_errors", "_incomplete", "_total", "_max"):
+        for name in _COLUMNS:
             column = getattr(self, name)
             setattr(self, name, np.concatenate([column, np.zeros(rows - len(column), np.int64)]))
         self._durations.grow(rows)

@@ -4,11 +4,12 @@ Forks, execs, renames and exits of the followed tasks are recorded in the same s
 with everything else: so who a tid was at a moment is exact, although the kernel uses tids again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from attrs import define, field, frozen
 
+from .container_numbers import ContainerNumbers
 from .event_batch import EventTable
 from .pod import Container, Task
 from .segments import Segment, Segments, patch
@@ -51,9 +52,8 @@ class TaskIndex:
     """
 
     event_ids: dict[str, int]
-    containers: list[Container] = field(factory=list)
     segments: Segments = field(factory=Segments)
-    _numbers: dict[tuple[str, str, str, str], int] = field(factory=dict)
+    _containers: ContainerNumbers = field(factory=ContainerNumbers)
     _threads: dict[int, set[int]] = field(factory=dict)
     _ended_leaders: set[int] = field(factory=set)
     _free: list[int] = field(factory=list)
@@ -71,12 +71,18 @@ class TaskIndex:
 
     # What /proc says.
 
+    @property
+    def containers(self) -> Sequence[Container]:
+        """The containers, by their numbers; a new sequence once a number means another one."""
+        return self._containers.table
+
     def container_number(self, container: Container) -> int:
         """Return the number of a container, a new one for a new container."""
-        number = self._numbers.setdefault(container.key, len(self.containers))
-        if number == len(self.containers):
-            self.containers.append(container)
-        return number
+        return self._containers.number_of(container)
+
+    def retire(self, number: int) -> None:
+        """Forget a container, whose tasks are forgotten, with the next `release`."""
+        self._containers.retire(number)
 
     def add(self, container: int, tasks: Iterable[Task]) -> list[int]:
         """Learn tasks of a container as `/proc` has them; return the tids that are news."""
@@ -115,6 +121,8 @@ class TaskIndex:
         """Return the numbers of tasks that ended since the last call; they will be used again."""
         ended, self._ended = self._ended, []
         self._free += ended
+        for container in self._containers.release():
+            self._alive.pop(container, None)
         return ended
 
     # What the stream says.

@@ -178,6 +178,7 @@ class TaskFollower:
                 tids = tasks.tids(number)
         async with self.runner.lock:
             tasks.forget(left)
+            tasks.retire(number)
         self._missing.pop(number, None)
         self._unproven.pop(number, None)
 

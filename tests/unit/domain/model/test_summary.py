@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container_tracer.domain.model.distribution import RELATIVE_ERROR
 from container_tracer.domain.model.pod import Container
-from container_tracer.domain.model.spans import SpanOutcome
-from container_tracer.domain.model.summary import OTHER, CallSummary, Summary
+from container_tracer.domain.model.spans import SpanKind, SpanOutcome
+from container_tracer.domain.model.summary import ENDED, MAX_ENDED, OTHER, CallSummary, Summary
 from container_tracer.fakes.spans import (
     GETPID,
     LONE,
@@ -171,3 +171,78 @@ def test_memory_does_not_grow_with_spans() -> None:
     for _ in range(20):
         summary.add(batch)
     assert (summary.nbytes, summary.spans) == (before, 21 * 5_000)
+
+
+def pods(count: int) -> list[Container]:
+    return [Container(name="app", pod=f"job-{number}") for number in range(count)]
+
+
+def totals(summary: Summary) -> dict[str, tuple[int, ...]]:
+    """By name of the call, the numbers of all containers together."""
+    found: dict[str, Counter[object]] = {}
+    longest: dict[str, int] = {}
+    for one in summary.calls():
+        sums = found.setdefault(one.name, Counter())
+        sums.update(one.buckets)
+        sums.update({"n": one.count, "e": one.errors, "i": one.incomplete, "t": one.total_ns})
+        longest[one.name] = max(longest.get(one.name, 0), one.max_ns)
+    return {
+        name: (longest[name], *(count for _, count in sorted(sums.items(), key=str)))
+        for name, sums in found.items()
+    }
+
+
+@settings(max_examples=10)
+@given(LISTS, st.lists(st.sampled_from([READ, OPENAT, GETPID]), min_size=300, max_size=300))
+def test_containers_that_end_become_one_and_nothing_is_lost(
+    spans: list[FakeSpan], kinds: list[SpanKind]
+) -> None:
+    summary, all_of_them = summary_of(spans), summary_of(spans)
+    summary.close(LONE)
+    for container, kind in zip(pods(300), kinds, strict=True):
+        span = FakeSpan(container=container, kind=kind, arguments=(), duration_ns=len(kind.name))
+        for one in (summary, all_of_them):
+            one.add(span_batch(span))
+        summary.close(container)
+    assert totals(summary) == totals(all_of_them)
+    names = {one.container.name for one in summary.calls()}
+    assert ENDED.name in names
+    own_rows = {one.container.key for one in summary.calls()} - {ENDED.key}
+    assert len(own_rows - {WEB.key, LONE.key}) <= MAX_ENDED
+    assert pods(300)[-1].key in own_rows
+    summary.add(span_batch(*spans))
+    all_of_them.add(span_batch(*spans))
+    assert totals(summary) == totals(all_of_them)
+
+
+def test_a_container_that_runs_keeps_its_rows_however_many_end() -> None:
+    summary = summary_of([FakeSpan(container=WEB, kind=READ, arguments=())])
+    summary.close(WEB)
+    summary.reopen(WEB)
+    for container in pods(3 * MAX_ENDED):
+        summary.add(span_batch(FakeSpan(container=container, kind=READ, arguments=())))
+        summary.close(container)
+    found = numbers(summary)
+    assert found[WEB.key, READ.name].count == 1
+    assert found[ENDED.key, READ.name].count >= 2 * MAX_ENDED
+    assert summary.spans == 3 * MAX_ENDED + 1
+
+
+def test_rows_of_ended_containers_make_room_for_running_ones() -> None:
+    summary = Summary(max_calls=8)
+    for container in pods(100):
+        summary.add(span_batch(FakeSpan(container=container, kind=READ, arguments=())))
+        summary.close(container)
+    assert {one.name for one in summary.calls()} == {READ.name}
+    assert summary.spans == 100
+
+
+def test_memory_stays_flat_while_ten_thousand_containers_come_and_go() -> None:
+    summary, sizes = Summary(), []
+    for container in pods(10_000):
+        summary.add(span_batch(FakeSpan(container=container, kind=READ, arguments=())))
+        summary.close(container)
+        sizes.append(summary.nbytes)
+    assert max(sizes) == max(sizes[:1_000])
+    assert len(summary.calls()) <= MAX_ENDED + 1
+    assert summary.spans == 10_000

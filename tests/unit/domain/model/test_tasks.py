@@ -216,3 +216,14 @@ def test_events_about_tasks_are_those_of_the_ids_given() -> None:
     stage.add(7)
     stage.events.fork(7, 8, at=1).wake(8, at=2)
     assert owners(stage.drain())[1] == NOBODYS
+
+
+def test_a_retired_container_is_forgotten_once_its_calls_are_closed(stage: TraceStage) -> None:
+    stage.add(7, container=1)
+    before = stage.tasks.containers
+    stage.tasks.forget([7])
+    stage.tasks.retire(1)
+    assert stage.tasks.containers is before
+    stage.tasks.release()
+    assert stage.tasks.container_number(BOXES[1]) == len(BOXES)
+    assert before[1] == BOXES[1]
