@@ -30,7 +30,8 @@ demo: $(VENV)/installed
 
 ## test: every test; as root it also traces the kernel
 test: $(VENV)/installed
-	scripts/debian zsh fish
+	scripts/debian zsh fish busybox-static
+	{ command -v containerd && command -v runc; } >/dev/null || scripts/debian containerd runc
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 ## bench: what tracing costs, beside other tools, as ratios within one run; BENCH=quick in 2 minutes

@@ -13,6 +13,10 @@ from container_tracer.domain.model.event_format import EventFormat, parse_event_
 from container_tracer.domain.model.ring_buffer import SubBufferLayout, parse_header_page
 from container_tracer.ports.kernel_tracer import SubBuffers
 
+from .containerd.requirements import why_no_containerd
+
+pytest_plugins = ["tests.containerd.fixtures"]
+
 TRACEFS = Path("/sys/kernel/tracing")
 RECORDED = Path(__file__).parent / "data/linux-6.18-x86_64"
 
@@ -46,22 +50,31 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 _MOUNTED = pytest.StashKey[bool]()
 
 
+_WHY_NOT = {"kernel": _why_no_kernel, "containerd": why_no_containerd}
+"""By marker, what says why this machine has not what the marked tests need."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs the kernel where that cannot be traced."""
-    if why := _why_no_kernel():
-        for item in items:
-            if item.get_closest_marker("kernel"):
-                item.add_marker(pytest.mark.skip(reason=why))
+    """Skip what needs something that this machine has not."""
+    for marker, why_not in _WHY_NOT.items():
+        if why := why_not():
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(pytest.mark.skip(reason=why))
+
+
+def _must_run(item: pytest.Item) -> bool:
+    needs = [why_not() for marker, why_not in _WHY_NOT.items() if item.get_closest_marker(marker)]
+    return "CI" in os.environ and bool(needs) and not any(needs)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In CI, let a kernel test fail that was skipped although the kernel can be traced."""
+    """In CI, let a test fail that was skipped although this machine has all it needs."""
     report: pytest.TestReport = yield
-    must_run = "CI" in os.environ and item.get_closest_marker("kernel") and not _why_no_kernel()
-    if report.skipped and must_run:
+    if report.skipped and _must_run(item):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} must run here, but was skipped: {report.longrepr}"
     return report
