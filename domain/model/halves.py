@@ -62,7 +62,7 @@ class Halves:
         return result
 
 
-def cut(calls: Calls, end: Int64, outcome: UInt8 | np.uint8) -> Calls:
+def cut(calls: Calls, end: Int64 | int, outcome: UInt8 | np.uint8) -> Calls:
     """End calls whose return nobody saw."""
     return evolve(
         calls,

@@ -4,15 +4,16 @@ Pairing knows nothing of sessions. A share cuts from what it gives the part that
 calls of its containers, clipped to its window of time, and passed by its filter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from attrs import define, evolve, field, frozen
 
 from .calls import Calls
 from .event_batch import EventTable
+from .halves import cut
 from .pod import Container
-from .spans import Bools, Int32, SpanBatch, SpanFilter, SpanKind, SpanOutcome
+from .spans import Bools, Int32, Int64, SpanBatch, SpanFilter, SpanKind, SpanOutcome
 from .stats import SessionStats
 from .summary import Summary
 from .syscalls import CallRole, SyscallTable
@@ -38,8 +39,8 @@ class SpanTables:
 class SessionShare:
     """What one run of a session takes; it counts as it takes.
 
-    `containers` are numbers of the source. The window is from `since_ns` to `until_ns`, both
-    inclusive, by the trace clock. At `max_spans` (0: no limit) the window closes.
+    `containers` are numbers of the source; they may come and go. The window is from `since_ns` to
+    `until_ns`, both inclusive, by the trace clock. At `max_spans` (0: no limit) the window closes.
     """
 
     session_id: str
@@ -52,6 +53,30 @@ class SessionShare:
     statistics: SessionStats = field(factory=SessionStats)
     summary: Summary = field(factory=Summary)
     _passed: int = 0
+    _joined_ns: dict[int, int] = field(factory=dict)
+    """Since when containers are its own that were not so from the beginning."""
+
+    def take_on(self, containers: Mapping[int, Container], *, since_ns: int) -> None:
+        """Take the calls of more containers, from a time up to which all events were taken."""
+        for number, container in containers.items():
+            if number not in self.containers:
+                self.containers.add(number)
+                self._joined_ns[number] = since_ns
+                self.summary.reopen(container)
+
+    def let_go(
+        self, containers: Collection[int], open_calls: Calls, tables: SpanTables, *, now_ns: int
+    ) -> SpanBatch:
+        """Take no more of containers; return their calls that have not returned, unfinished."""
+        theirs = open_calls.take(np.isin(open_calls.container, list(containers)))
+        batch = self._pass(cut(theirs, now_ns, np.uint8(SpanOutcome.UNFINISHED)), tables)
+        for number in self.containers.intersection(containers):
+            self.containers.discard(number)
+            self._joined_ns.pop(number, None)
+            self.summary.close(tables.containers[number])
+        self.count_open(open_calls)
+        self._settle()
+        return batch
 
     def take(
         self,
@@ -65,7 +90,7 @@ class SessionShare:
         """Return the session's spans of a table, and which of the table's events are its own."""
         batch = self._pass(calls, tables)
         own = self._member(whose.container)
-        own &= (table.time_ns >= self.since_ns) & (table.time_ns <= self.until_ns)
+        own &= (table.time_ns >= self._since(whose.container)) & (table.time_ns <= self.until_ns)
         self._count(table, own, syscalls)
         return batch, own
 
@@ -79,7 +104,8 @@ class SessionShare:
 
     def count_open(self, open_calls: Calls) -> None:
         """Note how many calls of the session have not returned yet."""
-        inside = (open_calls.start >= self.since_ns) & (open_calls.start <= self.until_ns)
+        since = self._since(open_calls.container)
+        inside = (open_calls.start >= since) & (open_calls.start <= self.until_ns)
         inside &= self._member(open_calls.container)
         self.statistics.open = 0 if self.full else int(np.count_nonzero(inside))
 
@@ -90,20 +116,30 @@ class SessionShare:
         found: Bools = members[container]
         return found
 
+    def _since(self, container: Int32) -> Int64:
+        """Return from when on the events of containers are its own."""
+        highest = max([*self._joined_ns, int(container.max(initial=-1))])
+        since = np.full(highest + 2, self.since_ns)
+        for number, at_ns in self._joined_ns.items():
+            since[number] = max(self.since_ns, at_ns)
+        found: Int64 = since[container]
+        return found
+
     def _clip(self, calls: Calls, chosen: Bools) -> Calls:
         """Keep of the chosen calls what is inside the window."""
-        late, early = calls.end > self.until_ns, calls.start < self.since_ns
+        since = self._since(calls.container)
+        late, early = calls.end > self.until_ns, calls.start < since
         if not (late & chosen).any() and not (early & chosen).any():
             return calls if chosen.all() else calls.take(chosen)
         entered = calls.entered & ~early & (calls.start <= self.until_ns)
-        returned = calls.returned & ~late & (calls.end >= self.since_ns)
+        returned = calls.returned & ~late & (calls.end >= since)
         outcome = calls.outcome.copy()
         # Whatever is missing of a call that was already on: it is older than the window.
         outcome[early & (outcome != SpanOutcome.CHILD_RETURN)] = SpanOutcome.BEGAN_BEFORE
         outcome[late] = SpanOutcome.UNFINISHED
         clipped = evolve(
             calls,
-            start=np.maximum(calls.start, self.since_ns),
+            start=np.maximum(calls.start, since),
             end=np.minimum(calls.end, self.until_ns),
             entered=entered,
             returned=returned,

@@ -1,6 +1,6 @@
 """The way of an event, from sub-buffers to the spans of sessions. Read `TracePipeline.drain`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from attrs import define, evolve, field, frozen
@@ -12,6 +12,7 @@ from ..model.event_batch import EventLayout, EventSchema, EventTable
 from ..model.event_format import EventFormat, parse_event_format
 from ..model.merge import TimeMerge, horizon
 from ..model.pairing import CallPairing
+from ..model.pod import Container
 from ..model.ring_buffer import (
     LossMark,
     Records,
@@ -130,6 +131,16 @@ class TracePipeline:
     def pending(self) -> int:
         """Count the events held back until another drain makes their order certain."""
         return self._merge.pending
+
+    def take_on(self, session_id: str, containers: Mapping[int, Container]) -> None:
+        """Give a session the events of more containers that nobody has been given yet."""
+        self.shares[session_id].take_on(containers, since_ns=self._known_until_ns)
+
+    def let_go(self, session_id: str, containers: Collection[int]) -> SpanBatch:
+        """Give a session no more of containers; return their calls that go on, unfinished."""
+        now_ns = self.clock.trace_ns()
+        open_calls, tables = self._pairing.open_calls(), self._tables(now_ns)
+        return self.shares[session_id].let_go(containers, open_calls, tables, now_ns=now_ns)
 
     def finish(self, session_id: str) -> SpanBatch:
         """End a session's share; return the calls it leaves unfinished."""
