@@ -13,11 +13,19 @@ from typing import Self
 import numpy as np
 from attrs import define, field, frozen
 
-from ..domain.model.event_batch import EventLayout, EventSchema, EventTable
+from ..domain.model.event_batch import EventSchema, EventTable
 from ..domain.model.event_format import EventField, EventFormat
 from ..domain.model.syscalls import ENTER_PREFIX, EXIT_PREFIX, SyscallTable
-from ..domain.model.tasks import CLONE_THREAD, EXEC, NEWTASK, RENAME, TASK_EVENTS
-from ..domain.model.tasks import EXIT as TASK_EXIT
+from ..domain.model.task_events import (
+    CLONE_THREAD,
+    EXEC,
+    NEWTASK,
+    RENAME,
+    TASK_EVENTS,
+    exec_entries,
+    task_layouts,
+)
+from ..domain.model.task_events import EXIT as TASK_EXIT
 
 Value = int | bytes | tuple[int, ...]
 
@@ -120,12 +128,17 @@ class TableBuilder:
     def __attrs_post_init__(self) -> None:
         """Work out what a source works out of its formats."""
         self.syscalls = SyscallTable.of(self.formats)
-        self.schema = EventSchema.of([*self.syscalls.layouts(), *map(self._layout, TASK_EVENTS)])
+        self.schema = EventSchema.of([*self.syscalls.layouts(), *task_layouts(self.formats)])
 
     @property
     def task_event_ids(self) -> dict[str, int]:
         """The ids of the events that tell of tasks, by name."""
         return {name: self.formats[name].event_id for name in TASK_EVENTS}
+
+    @property
+    def exec_entries(self) -> frozenset[int]:
+        """The ids of the entries of calls that execute files."""
+        return exec_entries(self.formats)
 
     def enter(self, tid: int, call: str, *arguments: int, at: int, cpu: int = 0) -> Self:
         """Let a task enter a call, by the kernel's name of it."""
@@ -151,15 +164,26 @@ class TableBuilder:
         return self.event(NEWTASK, tid, at=at, cpu=cpu, values=values)
 
     def rename(
-        self, tid: int, comm: bytes, *, at: int, whom: int | None = None, cpu: int = 0
+        self,
+        tid: int,
+        comm: bytes,
+        *,
+        at: int,
+        whom: int | None = None,
+        old: bytes = b"",
+        cpu: int = 0,
     ) -> Self:
-        """Let a task name itself, or another one."""
+        """Let a task, which was called `old`, name itself, or another one."""
         values: dict[str, Value] = {"pid": tid if whom is None else whom, "newcomm": comm}
+        values["oldcomm"] = old
         return self.event(RENAME, tid, at=at, cpu=cpu, values=values)
 
-    def execute(self, tid: int, *, at: int, old: int | None = None, cpu: int = 0) -> Self:
+    def execute(
+        self, tid: int, *, at: int, old: int | None = None, file: bytes = b"", cpu: int = 0
+    ) -> Self:
         """Let a task, which had the tid `old` before, become another program."""
         values: dict[str, Value] = {"pid": tid, "old_pid": tid if old is None else old}
+        values["file"] = file
         return self.event(EXEC, tid, at=at, cpu=cpu, values=values)
 
     def end(self, tid: int, *, at: int, cpu: int = 0) -> Self:
@@ -205,10 +229,6 @@ class TableBuilder:
             slot=slots,
             columns=columns,
         )
-
-    def _layout(self, name: str) -> tuple[EventLayout, list[int]]:
-        one = self.formats[name]
-        return EventLayout(name, one.dtype, one.size), [one.event_id]
 
 
 def _fill(row: np.void, values: Mapping[str, Value]) -> None:

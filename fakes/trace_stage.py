@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from attrs import define, field, frozen
 
+from ..domain.model.attachments import Attachment
+from ..domain.model.attribution import Attribution, attribute
 from ..domain.model.calls import Calls
 from ..domain.model.event_batch import EventTable
 from ..domain.model.pairing import CallPairing
@@ -12,7 +14,7 @@ from ..domain.model.pod import Container, Task
 from ..domain.model.ring_buffer import LossMark
 from ..domain.model.share import SessionShare, SpanTables
 from ..domain.model.spans import Bools, SpanBatch
-from ..domain.model.tasks import Attribution, TaskIndex
+from ..domain.model.tasks import TaskIndex
 from .event_tables import MadeEvent, TableBuilder
 from .tiny_kernel import TinyKernel
 from .true_calls import TrueCall, true_calls
@@ -49,7 +51,9 @@ class TraceStage:
 
     def __attrs_post_init__(self) -> None:
         """Begin with containers, and no task known."""
-        self.tasks = TaskIndex(event_ids=self.events.task_event_ids)
+        self.tasks = TaskIndex(
+            event_ids=self.events.task_event_ids, exec_entries=self.events.exec_entries
+        )
         self.pairing = CallPairing(self.events.syscalls)
         for box in BOXES:
             self.tasks.container_number(box)
@@ -88,12 +92,13 @@ class TraceStage:
         events: Sequence[MadeEvent] | None = None,
         *,
         losses: Sequence[LossMark] = (),
+        attached: Sequence[Attachment] = (),
         now_ns: int | None = None,
     ) -> Drained:
         """Do with these events, or with those written, what a drain does."""
         table = self.events.take() if events is None else self.events.table(events)
         tables = self.tables
-        whose = self.tasks.attribute(table)
+        whose = attribute(self.tasks, table, attached)
         calls = self.pairing.pair(table, whose, losses)
         if ended := self.tasks.release():
             at_ns = int(table.time_ns.max(initial=0)) if now_ns is None else now_ns

@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import define, field
 
 from ...domain.model.container_names import ContainerNames
-from ...domain.model.launchers import is_runtime
+from ...domain.model.launchers import is_daemon
 from ...domain.model.pod import Container, Pod
 from ...domain.model.pod_naming import FoundContainer, described, pods_of
 from ...domain.model.process import ProcessGroup, group_processes
@@ -91,7 +91,7 @@ class ProcfsPodDiscovery:
             return tuple(
                 process.stat.tid
                 for process in ProcessReader(str(self.procfs)).processes()
-                if is_runtime(process.stat.command) and not process.membership.container
+                if is_daemon(process.stat.command) and not process.membership.container
             )
 
     @property

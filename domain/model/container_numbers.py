@@ -19,6 +19,7 @@ class ContainerNumbers:
 
     table: list[Container] = field(factory=list)
     _numbers: dict[ContainerKey, int] = field(factory=dict)
+    _by_id: dict[str, int] = field(factory=dict)
     _retired: dict[int, ContainerKey] = field(factory=dict)
     _free: list[int] = field(factory=list)
     _blank: list[int] = field(factory=list)
@@ -28,9 +29,19 @@ class ContainerNumbers:
         """Return the number of a container, which is kept from now on; a new one for a new one."""
         number = self._numbers.get(container.key)
         if number is None:
-            number = self._numbers[container.key] = self._new(container)
+            number = self._named(container)
+            number = self._new(container) if number is None else number
+            self._numbers[container.key] = number
+            if container.container_id:
+                self._by_id[container.container_id] = number
         self._retired.pop(number, None)
         return number
+
+    def number_of_id(self, container_id: str) -> int:
+        """Return the number of a container of which nothing but the id may be known yet."""
+        if container_id not in self._by_id:
+            return self.number_of(Container(name="", pod="", container_id=container_id))
+        return self._by_id[container_id]
 
     def retire(self, number: int) -> None:
         """Give up a number; it still means its container until `release`."""
@@ -42,10 +53,21 @@ class ContainerNumbers:
         To be called when all spans of them have been made.
         """
         released, self._retired = self._retired, {}
-        for key in released.values():
+        for number, key in released.items():
             del self._numbers[key]
+            if self._by_id.get(self.table[number].container_id) == number:
+                del self._by_id[self.table[number].container_id]
         self._free += released
         return list(released)
+
+    def _named(self, container: Container) -> int | None:
+        """Give a name to a container of which the id was known: there are no spans of it yet."""
+        number = self._by_id.get(container.container_id)
+        if number is None or self.table[number].name:
+            return None
+        del self._numbers[self.table[number].key]
+        self.table[number] = container
+        return number
 
     def _new(self, container: Container) -> int:
         if not self._blank and len(self._free) >= MANY_FREE:

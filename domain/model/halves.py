@@ -3,11 +3,11 @@
 import numpy as np
 from attrs import evolve, frozen
 
+from .attribution import Attribution
 from .calls import Calls
 from .event_batch import EventTable
 from .spans import Bools, Int32, Int64, SpanOutcome, UInt8, chosen
 from .syscalls import ENTER, EXIT, CallRole
-from .tasks import Attribution
 
 
 @frozen(kw_only=True, eq=False)

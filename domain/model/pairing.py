@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 from attrs import define, evolve, field
 
+from .attribution import Attribution
 from .calls import Calls, Gaps
 from .event_batch import EventTable
 from .halves import Halves, by_task, calls_of_neighbours, cut
 from .ring_buffer import LossMark
 from .spans import Int32, Int64, SpanOutcome
 from .syscalls import CallRole, SyscallTable
-from .tasks import Attribution
 
 FROM_THE_BEGINNING = 0
 """Start of a call whose entry nobody saw; sessions put their own start there."""
@@ -57,9 +57,10 @@ class CallPairing:
         """
         self._make_room(whose)
         self._note_births(whose.born)
+        self._note_arrivals(whose.joined)
         gaps = Gaps.of(losses)
         role = self.table.role[table.event_id]
-        rows = np.flatnonzero((role != CallRole.NONE) & (whose.task >= 0))
+        rows = np.flatnonzero((role != CallRole.NONE) & (whose.container >= 0))
         calls = Calls.blank(0)
         if len(rows):
             halves = self._side_by_side(table, whose, rows)
@@ -68,7 +69,8 @@ class CallPairing:
         return Calls.join(calls, self._lose(gaps)).in_order()
 
     def _make_room(self, whose: Attribution) -> None:
-        highest = int(max(whose.task.max(initial=-1), whose.born[:, 0].max(initial=-1)))
+        numbers = (whose.task, whose.born[:, 0], whose.joined[:, 0])
+        highest = max(int(one.max(initial=-1)) for one in numbers)
         if highest >= len(self._known):
             more = _unknown_tasks(2 * (highest + 1) - len(self._known))
             self._known = Calls.join(self._known, more)
@@ -80,6 +82,14 @@ class CallPairing:
         task, at_ns = born.T
         self._known.put(task, _unknown_tasks(len(task)))
         self._known.outcome[task] = SpanOutcome.CHILD_RETURN
+        self._known.start[task] = at_ns
+
+    def _note_arrivals(self, joined: Int64) -> None:
+        """Expect that a task which came into its container is in the midst of a call."""
+        if not len(joined):
+            return
+        task, at_ns = joined.T
+        self._known.put(task, _unknown_tasks(len(task)))
         self._known.start[task] = at_ns
 
     def _side_by_side(self, table: EventTable, whose: Attribution, rows: Int64) -> Halves:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from attrs import define, evolve, field, frozen
 
+from .attribution import Attribution
 from .calls import Calls
 from .event_batch import EventTable
 from .halves import cut
@@ -17,7 +18,6 @@ from .spans import Bools, Int32, Int64, SpanBatch, SpanFilter, SpanKind, SpanOut
 from .stats import SessionStats
 from .summary import Summary
 from .syscalls import CallRole, SyscallTable
-from .tasks import Attribution
 
 FOREVER = (1 << 63) - 1
 

@@ -14,7 +14,7 @@ from .event_batch import EventLayout
 from .event_format import EventField, EventFormat, Placement, structured_dtype
 from .spans import Bools, Int32, SpanArgument, SpanKind, UInt8
 from .syscall_arguments import argument_renderer
-from .tasks import EXIT as TASK_EXIT
+from .task_events import EXIT as TASK_EXIT
 
 ENTER_PREFIX = "syscalls:sys_enter_"
 EXIT_PREFIX = "syscalls:sys_exit_"

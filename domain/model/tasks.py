@@ -2,72 +2,64 @@
 
 Forks, execs, renames and exits of the followed tasks are recorded in the same stream, in order
 with everything else: so who a tid was at a moment is exact, although the kernel uses tids again.
+Which cgroup a task was put into comes beside it, as attachments.
+
+Tasks that launch containers are known as well, and are nobody's. What they put into a container
+becomes the container's when it executes the container's program, from the call that does so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, field
 
+from .attachments import Attachment
 from .container_numbers import ContainerNumbers
-from .event_batch import EventTable
+from .entering import Entering
+from .launchers import is_launching, is_stage
 from .pod import Container, Task
-from .segments import Segment, Segments, patch
-from .spans import Bools, Int32, Int64
-
-NEWTASK = "task:task_newtask"
-RENAME = "task:task_rename"
-EXEC = "sched:sched_process_exec"
-EXIT = "sched:sched_process_exit"
-TASK_EVENTS = (NEWTASK, RENAME, EXEC, EXIT)
-"""What every source records besides what its sessions ask for."""
+from .segments import Segment, Segments
+from .spans import Bools
 
 PID_MAX_LIMIT = 4 * 1024 * 1024
 """include/linux/threads.h: no tid is larger on a 64-bit kernel."""
 
-CLONE_THREAD = 0x00010000
-"""include/uapi/linux/sched.h: the child is a thread of the caller's process."""
+NOBODY = -1
+"""The container of tasks that are known, and in none that has a number."""
 
-
-@frozen(kw_only=True, eq=False)
-class Attribution:
-    """Whose each event of a table is: int32 columns of its length, -1 where it is nobody's.
-
-    `task` numbers a task for as long as it lives. `born` (int64, shape (k, 2)) are the numbers
-    of tasks whose beginning is in the table, and its time.
-    """
-
-    task: Int32
-    pid: Int32
-    container: Int32
-    command: Int32
-    born: Int64
+EARLY_NS = 1_000_000
+"""So much may the stamp of a task's beginning be later than that of its attachment."""
 
 
 @define(kw_only=True, eq=False)
 class TaskIndex:
     """Knows the tasks of the containers of one source; lives as long as the source.
 
-    `event_ids` maps the names of `TASK_EVENTS` to this kernel's ids.
+    `event_ids` maps the names of `TASK_EVENTS` to this kernel's ids; `exec_entries` are the ids
+    of the entries of calls that execute files.
     """
 
     event_ids: dict[str, int]
+    exec_entries: Collection[int] = ()
     segments: Segments = field(factory=Segments)
+    entering: Entering = field(factory=Entering)
     _containers: ContainerNumbers = field(factory=ContainerNumbers)
+    _early: dict[int, Attachment] = field(factory=dict)
+    """Attachments of tasks that were not known then: their beginning may bear the later stamp."""
     _threads: dict[int, set[int]] = field(factory=dict)
     _ended_leaders: set[int] = field(factory=set)
     _free: list[int] = field(factory=list)
     _ended: list[int] = field(factory=list)
     _tasks: int = 0
     _alive: dict[int, int] = field(factory=dict)
-    _names: dict[int, str] = field(init=False)
-    _is_task_event: Bools = field(init=False)
+    names: dict[int, str] = field(init=False)
+    is_task_event: Bools = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Prepare the look-up of task events."""
-        self._names = {number: name for name, number in self.event_ids.items()}
-        self._is_task_event = np.zeros(1 << 16, dtype=np.bool_)
-        self._is_task_event[list(self._names)] = True
+        self.names = {number: name for name, number in self.event_ids.items()}
+        self.is_task_event = np.zeros(1 << 16, dtype=np.bool_)
+        self.is_task_event[list(self.names)] = True
 
     # What /proc says.
 
@@ -80,27 +72,47 @@ class TaskIndex:
         """Return the number of a container, a new one for a new container."""
         return self._containers.number_of(container)
 
+    def number_of_id(self, container_id: str) -> int:
+        """Return the number of a container of which nothing but the id may be known."""
+        return self._containers.number_of_id(container_id)
+
     def retire(self, number: int) -> None:
         """Forget a container, whose tasks are forgotten, with the next `release`."""
         self._containers.retire(number)
 
-    def add(self, container: int, tasks: Iterable[Task]) -> list[int]:
-        """Learn tasks of a container as `/proc` has them; return the tids that are news."""
-        news = self.unknown(container, tasks)
+    def add(self, container: int, tasks: Sequence[Task], *, now_ns: int = 0) -> list[int]:
+        """Learn tasks as `/proc` has them; return the tids that are news.
+
+        `container` may be `NOBODY`, for tasks that launch containers. `now_ns` is time since boot.
+        """
+        news = self.unknown(container, tasks, now_ns=now_ns)
+        pids = {task.pid for task in tasks}
         for task in news:
             command = self.segments.command_number(task.command)
-            self._begin(task.tid, task.pid, container=container, command=command)
+            launching = container != NOBODY and is_launching(task, pids, now_ns)
+            whose = NOBODY if launching else container
+            self._begin(task.tid, task.pid, container=whose, command=command)
+            if launching:
+                self.entering.put(task.pid, container)
+            else:
+                self.entering.end(task.pid)
         return [task.tid for task in news]
 
-    def unknown(self, container: int, tasks: Iterable[Task]) -> list[Task]:
+    def unknown(self, container: int, tasks: Sequence[Task], *, now_ns: int = 0) -> list[Task]:
         """Return those of a container's tasks that are not known as such."""
-        return [task for task in tasks if not self._is_known(container, task)]
+        pids = {task.pid for task in tasks}
+        return [task for task in tasks if not self._is_known(container, task, pids, now_ns)]
 
-    def _is_known(self, container: int, task: Task) -> bool:
+    def _is_known(self, container: int, task: Task, pids: set[int], now_ns: int) -> bool:
         if not 0 < task.tid <= PID_MAX_LIMIT:  # 0 is a task of another pid namespace
             return True
         known = self.segments.find(task.tid)
-        return known is not None and (known.container, known.pid) == (container, task.pid)
+        if known is None or known.pid != task.pid:
+            return False
+        if container in (NOBODY, known.container):
+            return True
+        entering = self.entering.container_of(task.pid) == container
+        return entering and is_launching(task, pids, now_ns)
 
     def tids(self, container: int) -> set[int]:
         """Return the tids of the container's tasks that are known to live."""
@@ -117,6 +129,20 @@ class TaskIndex:
         for tid in tids:
             self._end(tid)
 
+    def note_early(self, attachment: Attachment) -> None:
+        """Remember what was attached before it was known."""
+        self._early[attachment.tid] = attachment
+
+    def early(self, tid: int) -> Attachment | None:
+        """Return, once, what a task that is known now was attached to before."""
+        return self._early.pop(tid, None)
+
+    def forget_early(self, now_ns: int) -> None:
+        """Forget what is still not known: it is nobody this source follows."""
+        late = [tid for tid, one in self._early.items() if now_ns - one.time_ns > EARLY_NS]
+        for tid in late:
+            del self._early[tid]
+
     def release(self) -> list[int]:
         """Return the numbers of tasks that ended since the last call; they will be used again."""
         ended, self._ended = self._ended, []
@@ -125,72 +151,29 @@ class TaskIndex:
             self._alive.pop(container, None)
         return ended
 
-    # What the stream says.
+    # What the stream says. Each returns the tids that are another's, or another one, from then on.
 
-    def attribute(self, table: EventTable) -> Attribution:
-        """Say whose each event is, and learn from the task events among them.
-
-        `table` is in order of time, and later than all tables before it.
-        """
-        segment = self.segments.of(table.tid)
-        rows = np.flatnonzero(self._is_task_event[table.event_id])
-        born: list[tuple[int, int]] = []
-        if len(rows):
-            patch(segment, table.tid, self._replay(table, rows, born))
-        whose = self.segments.rows[segment]
-        return Attribution(
-            task=whose[:, 0],
-            pid=whose[:, 2],
-            container=whose[:, 3],
-            command=whose[:, 4],
-            born=np.array(born, dtype=np.int64).reshape(-1, 2),
-        )
-
-    def _replay(
-        self, table: EventTable, rows: Int64, born: list[tuple[int, int]]
-    ) -> list[tuple[int, ...]]:
-        """Apply task events in order; return (tid, first row, segment) of each change."""
-        changes: list[tuple[int, ...]] = []
-        for row in rows.tolist():
-            tid, name = int(table.tid[row]), self._names[int(table.event_id[row])]
-            changed = self._apply(name, tid, table.columns[name][table.slot[row]])
-            now = self.segments.current
-            changes += [(one, row + since, int(now[one])) for one, since in changed]
-            if changed and name == NEWTASK:
-                child = int(self.segments.rows[now[changed[-1][0]], 0])
-                born.append((child, int(table.time_ns[row])))
-        return changes
-
-    def _apply(self, name: str, tid: int, record: np.void) -> list[tuple[int, int]]:
-        """Learn from one event; return the tids that change, and if from the next row on."""
-        if name == RENAME:
-            return self._rename(int(record["pid"]), record["newcomm"])
-        if name == EXEC:
-            return self._exec(tid, int(record["old_pid"]))
-        if (own := self.segments.find(tid)) is None:
-            return []
-        changed = self._fork(own, record) if name == NEWTASK else self._exit(own)
-        return [(one, 1) for one in changed]
-
-    def _fork(self, parent: Segment, record: np.void) -> list[int]:
+    def fork(self, parent: Segment, child: int, *, thread: bool, command: str) -> list[int]:
         """Begin a child; return whom that ends, and the child."""
-        child = int(record["pid"])
         if not 0 < child <= PID_MAX_LIMIT:
             return []
-        pid = parent.pid if int(record["clone_flags"]) & CLONE_THREAD else child
-        command = self.segments.command_number(_text(record["comm"]))
-        ended = self._begin(child, pid, container=parent.container, command=command)
+        pid = parent.pid if thread else child
+        number = self.segments.command_number(command)
+        ended = self._begin(child, pid, container=parent.container, command=number)
+        if not thread:
+            self.entering.inherit(child, parent.pid)
         return [*ended, child]
 
-    def _rename(self, tid: int, comm: bytes) -> list[tuple[int, int]]:
+    def rename(self, tid: int, command: str, *, before: str) -> list[int]:
         """Give a task a new command; it may be another one of the same process."""
         own = self.segments.find(tid)
         if own is None:
             return []
-        self.segments.set(own._replace(command=self.segments.command_number(_text(comm))))
-        return [(tid, 0)]
+        self.entering.rename(own.pid, before)
+        self.segments.set(own._replace(command=self.segments.command_number(command)))
+        return [tid]
 
-    def _exec(self, tid: int, old_tid: int) -> list[tuple[int, int]]:
+    def take_over(self, tid: int, old_tid: int) -> list[int]:
         """Let a thread that execs take over the tid of its process's first thread."""
         old, first = self.segments.find(old_tid), self.segments.find(tid)
         if old is None or old.tid == tid or old.pid != tid:
@@ -200,9 +183,29 @@ class TaskIndex:
         self.segments.end(old_tid)
         self.segments.set(old._replace(tid=tid, command=command))
         self._threads[tid] = self._threads[tid] - {old_tid} | {tid}
-        return [(tid, 0), (old_tid, 0)]
+        return [tid, old_tid]
 
-    def _exit(self, own: Segment) -> list[int]:
+    def execute(self, tid: int, file: bytes) -> list[int]:
+        """Let a process execute a file, which may bring it into a container."""
+        container = self.entering.execute(tid, file)
+        return [] if container is None else self._move(tid, container)
+
+    def attach(self, tid: int, container: int) -> list[int]:
+        """Let the process of a task be put into the cgroup of a container.
+
+        What launches containers is on its way into it; what is moved by hand is in it at once.
+        """
+        own = self.segments.find(tid)
+        if own is None or own.container == container:
+            return []
+        if self.entering.container_of(own.pid) == container:
+            return []
+        if own.container == NOBODY or is_stage(self.segments.commands[own.command]):
+            self.entering.put(own.pid, container)
+            return [] if own.container == NOBODY else self._move(own.pid, NOBODY)
+        return self._move(own.pid, container)
+
+    def exit(self, own: Segment) -> list[int]:
         """End a task; a process's first thread stays until the last, which may take its tid."""
         if own.tid in self._ended_leaders:
             return []
@@ -211,6 +214,15 @@ class TaskIndex:
             self._ended_leaders.add(own.tid)
             return []
         return self._end(own.tid)
+
+    def _move(self, pid: int, container: int) -> list[int]:
+        """Let all tasks of a process go on in another container, as tasks of their own."""
+        moved = []
+        for tid in sorted(self._threads.get(pid, ())):
+            if own := self.segments.find(tid):
+                moved += self._begin(tid, pid, container=container, command=own.command)
+                moved.append(tid)
+        return moved
 
     # Tasks begin and end.
 
@@ -244,8 +256,4 @@ class TaskIndex:
         threads.discard(own.tid)
         if not threads:
             del self._threads[own.pid]
-
-
-def _text(comm: bytes) -> str:
-    """Read a command; behind its end is whatever was in the buffer before."""
-    return comm.partition(b"\0")[0].decode(errors="surrogateescape")
+            self.entering.end(own.pid)

@@ -7,9 +7,10 @@ from attrs import define, evolve, field, frozen
 
 from ...ports.clock import Clock
 from ...ports.kernel_tracer import SubBuffers, TraceSource
+from ..model.attribution import Attribution, attribute
 from ..model.calls import Calls
-from ..model.event_batch import EventLayout, EventSchema, EventTable
-from ..model.event_format import EventFormat, parse_event_format
+from ..model.event_batch import EventSchema, EventTable
+from ..model.event_format import parse_event_format
 from ..model.merge import TimeMerge, horizon
 from ..model.pairing import CallPairing
 from ..model.pod import Container
@@ -24,7 +25,9 @@ from ..model.share import SessionShare, SpanTables
 from ..model.spans import SpanBatch
 from ..model.stats import CpuCounters, SourceStats
 from ..model.syscalls import SyscallTable
-from ..model.tasks import TASK_EVENTS, Attribution, TaskIndex
+from ..model.task_events import TASK_EVENTS, exec_entries, task_layouts
+from ..model.tasks import TaskIndex
+from .attached import Attached, NothingAttached
 
 DRAIN_BYTES = 1 << 20
 """At most so much is read of each CPU at once; more is read at once after."""
@@ -38,23 +41,20 @@ class SourceLayout:
     schema: EventSchema
     syscalls: SyscallTable
     task_event_ids: Mapping[str, int]
+    exec_entries: frozenset[int]
 
     @classmethod
     def of(cls, header_page: str, formats: Mapping[str, str]) -> "SourceLayout":
         """Read the texts; raise `DataError` if they cannot be read."""
         parsed = {name: parse_event_format(text) for name, text in formats.items()}
         syscalls = SyscallTable.of(parsed)
-        tasks = [parsed[name] for name in TASK_EVENTS]
         return cls(
             sub_buffer=parse_header_page(header_page),
-            schema=EventSchema.of([*syscalls.layouts(), *map(_own_layout, TASK_EVENTS, tasks)]),
+            schema=EventSchema.of([*syscalls.layouts(), *task_layouts(parsed)]),
             syscalls=syscalls,
             task_event_ids={name: parsed[name].event_id for name in TASK_EVENTS},
+            exec_entries=exec_entries(parsed),
         )
-
-
-def _own_layout(name: str, event: EventFormat) -> tuple[EventLayout, list[int]]:
-    return EventLayout(name, event.dtype, event.size), [event.event_id]
 
 
 @frozen(kw_only=True, eq=False)
@@ -84,6 +84,7 @@ class TracePipeline:
     source: TraceSource
     layout: SourceLayout
     clock: Clock
+    attached: Attached = field(factory=NothingAttached)
     tasks: TaskIndex = field(init=False)
     shares: dict[str, SessionShare] = field(factory=dict)
     _merge: TimeMerge = field(init=False)
@@ -99,7 +100,9 @@ class TracePipeline:
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing known."""
-        self.tasks = TaskIndex(event_ids=dict(self.layout.task_event_ids))
+        self.tasks = TaskIndex(
+            event_ids=dict(self.layout.task_event_ids), exec_entries=self.layout.exec_entries
+        )
         self._merge = TimeMerge(self.layout.schema)
         self._pairing = CallPairing(self.layout.syscalls)
 
@@ -111,8 +114,9 @@ class TracePipeline:
         records = decode_sub_buffers(taken.data, taken.cpu, layout=self.layout.sub_buffer)
         table, too_short = self.layout.schema.decode(records)
         known_until_ns = horizon(started_ns, self._note(records, taken, too_short))
+        known_until_ns = min(known_until_ns, self.attached.known_until_ns(started_ns))
         table = self._merge.merge(table, known_until_ns)
-        whose = self.tasks.attribute(table)
+        whose = attribute(self.tasks, table, self.attached.take(known_until_ns))
         calls = self._pairing.pair(table, whose, self._due(known_until_ns))
         calls = self._end_tasks(calls, started_ns)
         self._known_until_ns = known_until_ns
@@ -123,7 +127,7 @@ class TracePipeline:
             events=len(records),
             until_ns=known_until_ns,
             more=bool(taken.capped),
-            strangers=frozenset(np.unique(table.tid[whose.container < 0]).tolist()),
+            strangers=frozenset(np.unique(table.tid[whose.task < 0]).tolist()),
             losses=len(records.losses),
         )
 

@@ -20,7 +20,7 @@ from ..model.share import FOREVER
 from ..model.spans import SpanBatch
 from ..model.stats import SessionStats, SourceStats
 from ..model.summary import Summary
-from ..model.tasks import TASK_EVENTS
+from ..model.task_events import TASK_EVENTS
 from .background import Background
 from .following import TaskFollower
 from .pipeline import SourceLayout, TracePipeline

@@ -16,7 +16,7 @@ from container_tracer.domain.model.event_batch import EventSchema, EventTable
 from container_tracer.domain.model.event_format import EventFormat, parse_event_format
 from container_tracer.domain.model.ring_buffer import decode_sub_buffers, parse_header_page
 from container_tracer.domain.model.stats import SourceStats
-from container_tracer.domain.model.tasks import TASK_EVENTS
+from container_tracer.domain.model.task_events import TASK_EVENTS
 from container_tracer.fakes.kernel_tracer import FakeKernelTracer
 from container_tracer.ports.errors import EventUnavailable
 from container_tracer.ports.kernel_tracer import KernelTracer, SourceSettings, TraceSource

@@ -15,7 +15,7 @@ import pytest
 
 from container_tracer.adapters.tracefs import instance as instance_module
 from container_tracer.adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
-from container_tracer.domain.model.tasks import TASK_EVENTS
+from container_tracer.domain.model.task_events import TASK_EVENTS
 from container_tracer.ports.errors import EventUnavailable, TracingUnavailable
 from container_tracer.ports.kernel_tracer import SourceSettings
 

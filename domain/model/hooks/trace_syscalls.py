@@ -10,7 +10,7 @@ from ..durations import parse_duration_ns
 from ..hook import ArgumentParser, HookArgument, InvalidArguments, TracePlan, shortened
 from ..spans import SpanFilter
 from ..syscalls import ENTER_PREFIX, EXIT_PREFIX, syscall_names
-from ..tasks import TASK_EVENTS
+from ..task_events import TASK_EVENTS
 
 _ARGUMENTS = (
     HookArgument(

@@ -17,7 +17,7 @@ from container_tracer.domain.model.syscalls import (
     real_name,
     syscall_names,
 )
-from container_tracer.domain.model.tasks import EXIT as TASK_EXIT
+from container_tracer.domain.model.task_events import EXIT as TASK_EXIT
 from container_tracer.fakes.event_tables import MADE_FORMATS, call_formats, made_format
 
 OPENAT = (

@@ -5,7 +5,8 @@ import pytest
 from attrs import evolve
 
 from container_tracer.domain.model.pod import Task
-from container_tracer.domain.model.tasks import NEWTASK, PID_MAX_LIMIT, TaskIndex
+from container_tracer.domain.model.task_events import NEWTASK
+from container_tracer.domain.model.tasks import PID_MAX_LIMIT, TaskIndex
 from container_tracer.fakes.trace_stage import BOXES, Drained, TraceStage
 
 

@@ -15,7 +15,7 @@ from container_tracer.domain.model.pod import Container, Pod, Task
 from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import SessionRequest
 from container_tracer.domain.model.spans import SpanBatch
-from container_tracer.domain.model.tasks import TASK_EVENTS
+from container_tracer.domain.model.task_events import TASK_EVENTS
 from container_tracer.domain.services.admission import SessionSettings
 from container_tracer.domain.services.inventory import PodInventory
 from container_tracer.domain.services.sessions import TraceSessions

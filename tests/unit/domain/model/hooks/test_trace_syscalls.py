@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from container_tracer.domain.model.hook import InvalidArguments, TracePlan
 from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
-from container_tracer.domain.model.tasks import TASK_EVENTS
+from container_tracer.domain.model.task_events import TASK_EVENTS
 
 HOOK = TraceSyscalls()
 CALLS = ("read", "pread64", "readv", "openat", "open", "newfstat", "newstat", "write", "umount")

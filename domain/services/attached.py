@@ -1,0 +1,38 @@
+"""What a pipeline is told of containers beside the stream of its source."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from ..model.attachments import Attachment
+
+
+class Attached(Protocol):
+    """Tells which tasks were put into which containers. Called where a pipeline drains."""
+
+    def known_until_ns(self, now_ns: int) -> int:
+        """Read on; return the time before which every attachment, and its container, is known."""
+
+    def take(self, until_ns: int) -> Sequence[Attachment]:
+        """Return, once, the attachments stamped before a time, in order."""
+
+    def close(self) -> None:
+        """Take no more."""
+
+
+@frozen
+class NothingAttached:
+    """Where nobody watches containers: nothing is known, and nothing is waited for."""
+
+    def known_until_ns(self, now_ns: int) -> int:
+        """Wait for nothing."""
+        return now_ns
+
+    def take(self, until_ns: int) -> Sequence[Attachment]:
+        """Return nothing."""
+        del until_ns
+        return ()
+
+    def close(self) -> None:
+        """Do nothing."""
