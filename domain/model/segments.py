@@ -4,6 +4,7 @@ A *segment* is a time in which a tid is one task of one process of one container
 command. A new one begins where any of these changes.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,7 @@ class Segments:
         return numbers
 
 
-def patch(segment: Int32, tid: Int32, changes: list[tuple[int, ...]]) -> None:
+def patch(segment: Int32, tid: Int32, changes: Sequence[tuple[int, ...]]) -> None:
     """Correct the segments of rows whose tid changed hands inside their table.
 
     `changes` are (tid, first row, segment); of those alike in tid and row, the last holds.
