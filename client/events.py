@@ -16,7 +16,8 @@ class Span:
     """One call, or one item of a hook; times in nanoseconds since 1970, on the wall clock.
 
     `result` is None where the call was not seen to return, `arguments` None where it was not
-    seen to begin; `incomplete` then says why. `error` is the name of an errno.
+    seen to begin; `incomplete` then says why. `error` is the name of an errno. `vmm` says that
+    the container runs in a virtual machine, and that it was the machine's monitor that did it.
     """
 
     start_ns: int
@@ -28,6 +29,7 @@ class Span:
     pod: str = ""
     container: str = ""
     container_id: str = ""
+    vmm: bool = False
     pid: int = 0
     tid: int = 0
     command: str = ""
@@ -144,7 +146,7 @@ _READERS: Mapping[str, Callable[[Json], Event]] = {
 _SPAN_KEYS = frozenset(
     {
         *("start_ns", "duration_ns", "name", "time", "node", "namespace", "pod", "container"),
-        *("container_id", "pid", "tid", "command", "arguments", "result", "error", "incomplete"),
-        "events",
+        *("container_id", "vmm", "pid", "tid", "command", "arguments", "result", "error"),
+        *("incomplete", "events"),
     }
 )

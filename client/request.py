@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
-from attrs import field, frozen
+from attrs import frozen
 
 
 @frozen(kw_only=True)
 class TraceRequest:
     """What to trace: containers, by shell wildcards, and a hook with its arguments.
 
+    `labels` are exact, or a text such as `app=web,tier in (front,back),!canary`. With `vmm`, the
+    VMM of a container in a virtual machine is traced; else such a container is refused.
     `arguments` is quoted as for a shell. `duration` is seconds, or a text such as `500ms`.
     `exporters` of None means those the node was started with; of () none at all. With a `lease`,
     as long as a `duration`, the tracer deletes the session once nobody asked for it for so long.
@@ -19,7 +22,8 @@ class TraceRequest:
     pod: str = ""
     container: str = ""
     namespace: str = ""
-    labels: Mapping[str, str] = field(factory=dict)
+    labels: str | Mapping[str, str] = ""
+    vmm: bool = False
     arguments: str = ""
     context: str = ""
     duration: float | str | None = None
@@ -33,7 +37,8 @@ class TraceRequest:
             "pod": self.pod,
             "container": self.container,
             "namespace": self.namespace,
-            "labels": dict(self.labels),
+            "labels": self.labels if isinstance(self.labels, str) else dict(self.labels),
+            "vmm": self.vmm or None,
             "trace-hook": self.hook,
             "trace-arguments": self.arguments,
             "trace-user-context": self.context,
@@ -44,3 +49,11 @@ class TraceRequest:
         }
         asked = {name: value for name, value in given.items() if value not in (None, "", {})}
         return {**asked, "run": run}
+
+
+def pods_path(*, pod: str, container: str, namespace: str, labels: str, vmm: bool) -> str:
+    """Write where the pods of a selection are listed."""
+    given = {"pod": pod, "container": container, "namespace": namespace, "labels": labels}
+    query = {name: value for name, value in given.items() if value}
+    encoded = urlencode({**query, "vmm": "true"} if vmm else query)
+    return f"/v1/pods?{encoded}" if encoded else "/v1/pods"

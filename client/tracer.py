@@ -11,7 +11,7 @@ from .connection import Connection, parse_url, to_its_end
 from .errors import ClientError, Refused, ServerUnreachable, UnexpectedAnswer
 from .events import End, Event, Opened, read_event
 from .reading import read_hooks, read_pods, read_session, read_summary
-from .request import TraceRequest
+from .request import TraceRequest, pods_path
 from .values import Hook, Json, Pod, Session, Summary
 
 ALL = "all"
@@ -91,9 +91,18 @@ class TracerClient:
         """Return the metrics, in Prometheus' text format."""
         return await self._connection.text("/metrics")
 
-    async def pods(self) -> tuple[Pod, ...]:
-        """List pods and containers."""
-        return await self._get("/v1/pods", read_pods)
+    async def pods(
+        self,
+        *,
+        pod: str = "",
+        container: str = "",
+        namespace: str = "",
+        labels: str = "",
+        vmm: bool = False,
+    ) -> tuple[Pod, ...]:
+        """List pods and containers: all, or those a `TraceRequest` of these words would select."""
+        path = pods_path(pod=pod, container=container, namespace=namespace, labels=labels, vmm=vmm)
+        return await self._get(path, read_pods)
 
     async def hooks(self) -> tuple[Hook, ...]:
         """List trace hooks."""

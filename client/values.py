@@ -13,7 +13,10 @@ Json: TypeAlias = Mapping[str, Any]
 
 @frozen(kw_only=True)
 class Container:
-    """A container; `parents` are its first processes, `tasks` all its threads."""
+    """A container; `parents` are its first processes, `tasks` all its threads.
+
+    `refused` says why a session would not trace it; it is empty where one would.
+    """
 
     name: str
     pod: str
@@ -24,6 +27,7 @@ class Container:
     runtime: str = ""
     node: str = ""
     isolated: bool = False
+    refused: str = ""
     labels: Mapping[str, str] = field(factory=dict)
     parents: tuple[int, ...] = ()
     tasks: tuple[int, ...] = ()
@@ -95,7 +99,11 @@ class Statistics:
 
 @frozen(kw_only=True)
 class Session:
-    """A trace session as it was when it was asked for."""
+    """A trace session as it was when it was asked for.
+
+    `containers` are the names of those it traces, by pod; `refused` are those that match but
+    are not traced, by pod and name, and why.
+    """
 
     session_id: str
     state: str
@@ -105,6 +113,7 @@ class Session:
     arguments: tuple[str, ...] = ()
     user_context: str = ""
     containers: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    refused: Mapping[str, Mapping[str, str]] = field(factory=dict)
     running: bool = False
     reason: str = ""
     created: str = ""

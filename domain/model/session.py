@@ -7,6 +7,7 @@ from attrs import define, field, frozen
 
 from .errors import RequestError
 from .hook import TracePlan
+from .isolation import Refusal
 from .pod import Container
 from .selector import ContainerSelector
 from .stats import SessionStats
@@ -60,7 +61,8 @@ class SessionRequest:
 
     `max_events` counts what a user sees as events: the spans that are passed on.
     `exporters` of None means those the node was started with. With `lease_ns` the session is
-    deleted when nobody has asked for it for so long; 0 is never.
+    deleted when nobody has asked for it for so long; 0 is never. `vmm` says that of a container
+    in a virtual machine the VMM is wanted.
     """
 
     selector: ContainerSelector
@@ -72,6 +74,7 @@ class SessionRequest:
     max_events: int = 0
     exporters: tuple[str, ...] | None = None
     lease_ns: int = 0
+    vmm: bool = False
 
 
 @define(kw_only=True)
@@ -80,6 +83,7 @@ class TraceSession:
 
     Times are wall-clock nanoseconds, 0 for not yet. `reason` says why it ended, `error` what
     went wrong, `outputs` where its traces are, `statistics` and `summary` are of its latest run.
+    `refused` are containers that it selects, but must not trace.
     """
 
     session_id: str
@@ -87,6 +91,7 @@ class TraceSession:
     plan: TracePlan
     exporters: tuple[str, ...] = ()
     containers: tuple[Container, ...] = ()
+    refused: tuple[Refusal, ...] = ()
     state: SessionState = SessionState.CREATED
     reason: str = ""
     error: str = ""

@@ -58,8 +58,10 @@ class ServiceResource:
             "container.image.name": container.image,
             "container.runtime.name": container.runtime,
         }
+        # What runs in a virtual machine is out of sight: what is seen here is its monitor.
+        seen: Attributes = {"container_tracer.traced": "vmm"} if container.isolated else {}
         in_kubernetes = container.namespace or container.pod_uid
-        named = self.attributes | (pod if in_kubernetes else {}) | own
+        named = self.attributes | (pod if in_kubernetes else {}) | own | seen
         return {name: value for name, value in named.items() if value}
 
 

@@ -35,9 +35,10 @@ def json_lines(batch: SpanBatch, *, node: str = "") -> list[str]:
     """One JSON object per span, without line ends.
 
     Keys: `time` (RFC 3339, UTC, nanoseconds), `start_ns`, `duration_ns`, `node`, `namespace`,
-    `pod`, `container`, `container_id`, `pid`, `tid`, `command`, `name`, `arguments` (object, if
-    the call was seen to begin), `result` (if it returned), `error` (errno name, if it failed),
-    `incomplete` (why, if an end was not seen), `events` (kernel events it was made of).
+    `pod`, `container`, `container_id`, `vmm` (true, if it is what the container's VMM did),
+    `pid`, `tid`, `command`, `name`, `arguments` (object, if the call was seen to begin), `result`
+    (if it returned), `error` (errno name, if it failed), `incomplete` (why, if an end was not
+    seen), `events` (kernel events it was made of).
     """
     containers, commands = batch.containers, batch.commands
     rows = zip(
@@ -139,9 +140,13 @@ def microseconds(times_ns: Int64) -> list[str]:
 
 
 def container_label(container: Container) -> str:
-    """Name a container for people: `namespace/pod container`, without what is empty or said."""
+    """Name a container for people: `namespace/pod container`, without what is empty or said.
+
+    Of a container in a virtual machine only the VMM is traced, and that is said, too.
+    """
     pod = f"{container.namespace}/{container.pod}" if container.namespace else container.pod
-    return pod if container.name == container.pod else f"{pod} {container.name}"
+    vmm = " (VMM)" if container.isolated else ""
+    return f"{pod}{vmm}" if container.name == container.pod else f"{pod} {container.name}{vmm}"
 
 
 def texts_of(values: list[int], text_of: Callable[[int], str]) -> list[str]:
@@ -158,7 +163,8 @@ def _place(container: Container, node: str) -> str:
         "container": container.name,
         "container_id": container.container_id,
     }
-    return ",".join(f'"{key}":{json_string(value)}' for key, value in fields.items())
+    place = ",".join(f'"{key}":{json_string(value)}' for key, value in fields.items())
+    return f'{place},"vmm":true' if container.isolated else place
 
 
 def _metadata(what: str, pid: int, tid: int, name: str) -> str:

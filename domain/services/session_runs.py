@@ -7,6 +7,7 @@ from attrs import define, evolve, field
 
 from ...ports.clock import Clock
 from ...ports.span_exporter import SpanExporter, TraceContext
+from ..model.isolation import admit_some
 from ..model.session import TraceSession
 from ..model.share import SessionShare
 from ..model.spans import SpanBatch
@@ -61,7 +62,9 @@ class SessionRuns:
         """
         session.started_ns, session.ended_ns = self.clock.wall_ns(), 0
         if not selected:
-            session.containers = await self.inventory.select(session.request.selector)
+            chosen = await self.inventory.select(session.request.selector)
+            admitted = admit_some(chosen, vmm=session.request.vmm)
+            session.containers, session.refused = admitted.taken, admitted.refused
         duration_ns = _shorter(session.request.duration_ns, session.plan.duration_ns)
         run = await self._prepare(session)
         try:

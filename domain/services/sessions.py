@@ -14,6 +14,7 @@ from ...ports.kernel_tracer import KernelTracer
 from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ..model.hook import HookCatalogue, TraceHook
+from ..model.isolation import admit_some
 from ..model.session import SessionRequest, SessionState, TraceSession, UnknownSession
 from ..model.stats import SessionStats, SourceStats
 from ..model.summary import RunSummary
@@ -97,14 +98,16 @@ class TraceSessions:
         self._admission.check_room(len(self.repository.list()))
         exporters = self._admission.exporters_of(request)
         plan = self._admission.plan(request)
-        containers = await self.inventory.select(request.selector)
+        selected = await self.inventory.select(request.selector)
+        admitted = admit_some(selected, vmm=request.vmm)
         self._admission.check_room(len(self.repository.list()))  # others may have come meanwhile
         session = TraceSession(
             session_id=str(secrets.randbelow((1 << 64) - 1) + 1),
             request=request,
             plan=plan,
             exporters=exporters,
-            containers=containers,
+            containers=admitted.taken,
+            refused=admitted.refused,
             created_ns=self.clock.wall_ns(),
         )
         self.repository.add(session)

@@ -50,7 +50,3 @@ class Command:
     add_options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Invocation], Awaitable[int]]
     arguments_follow: bool = False
-
-
-def no_options(_parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the command has only what every command has."""

@@ -1,11 +1,17 @@
-"""`pods`: what runs, and what it is called."""
+"""`pods`: what runs, what it is called, and what a session would take of it."""
+
+import argparse
+from collections.abc import Sequence
 
 from ...client import Container, Pod
 from ...client.reading import read_pods
-from .command import Command, Invocation, no_options
+from ...client.request import pods_path
+from ...domain.model.selector import ContainerSelector
+from .command import Command, Invocation, UsageError
 from .connecting import connect
 from .exit_codes import ExitCode
 from .table import Column, Row, Table
+from .target import add_selection_options, is_narrowed, selection
 
 COLUMNS = (
     Column(title="NAMESPACE", flexible=True),
@@ -20,18 +26,63 @@ COLUMNS = (
 )
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add a selection, in the words of `trace`."""
+    parser.add_argument(
+        "--match",
+        nargs="+",
+        metavar=("[NAMESPACE/]POD", "CONTAINER"),
+        default=(),
+        help="only what a session of these words would trace; *, ? and [abc] match",
+    )
+    add_selection_options(parser)
+
+
 async def run(invocation: Invocation) -> int:
-    """List pods and containers."""
+    """List pods and containers: all, or what a session would take."""
+    options = invocation.options
+    words = options.match
+    if len(words) > 2:  # noqa: PLR2004 - POD CONTAINER
+        raise UsageError("--match takes [NAMESPACE/]POD and perhaps CONTAINER; quote wildcards.")
+    selector = selection(options, words)
     async with connect(invocation) as tracer:
-        body = await tracer.ask("GET", "/v1/pods")
-    invocation.output.show(document=body, table=pods_table(read_pods(body)))
+        body = await tracer.ask("GET", _path(options, words))
+    pods = read_pods(body)
+    if not (words or is_narrowed(options) or options.vmm):
+        invocation.output.show(document=body, table=pods_table(pods))
+        return ExitCode.FINE
+    invocation.output.show(document=body, table=preview_table(pods, selector))
+    if invocation.output.for_people:
+        for sentence in (one.refused for pod in pods for one in pod.containers if one.refused):
+            invocation.output.note(f"Not traced: {sentence}")
     return ExitCode.FINE
+
+
+def _path(options: argparse.Namespace, words: Sequence[str]) -> str:
+    pod, container = (*words, "", "")[:2]
+    return pods_path(
+        pod=pod,
+        container=container,
+        namespace=options.namespace,
+        labels=options.selector,
+        vmm=options.vmm,
+    )
 
 
 def pods_table(pods: tuple[Pod, ...]) -> Table:
     """Make a row of every container."""
     rows = [_row(one) for pod in pods for one in pod.containers]
     return Table(columns=COLUMNS, rows=rows, empty="No container runs here.")
+
+
+def preview_table(pods: tuple[Pod, ...], selector: ContainerSelector) -> Table:
+    """Make a row of every container that a session would take."""
+    rows = [_row(one) for pod in pods for one in pod.containers if not one.refused]
+    if pods:
+        empty = "A session would be refused: it may trace none of what matches."
+    else:
+        empty = f"No running container matches {selector}."
+    return Table(columns=COLUMNS, rows=rows, empty=empty)
 
 
 def _row(one: Container) -> Row:
@@ -53,8 +104,14 @@ def _row(one: Container) -> Row:
 COMMAND = Command(
     name="pods",
     summary="list pods and containers that can be traced",
-    synopsis="[OPTIONS]",
-    examples=("pods", "pods -o wide", "pods --server http://worker-1:8080 -o json"),
-    add_options=no_options,
+    synopsis="[OPTIONS] [--match [NAMESPACE/]POD [CONTAINER]]",
+    examples=(
+        "pods",
+        "pods -o wide",
+        "pods --match 'shop/web-[0-4]' nginx",
+        "pods -n shop -l 'app=web,tier notin (canary)'",
+        "pods --server http://worker-1:8080 -o json",
+    ),
+    add_options=add_options,
     run=run,
 )

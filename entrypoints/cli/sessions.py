@@ -10,6 +10,7 @@ from ...client.reading import read_session
 from .command import Command, Invocation, UsageError
 from .connecting import connect
 from .exit_codes import ExitCode
+from .refusals import refusals
 from .span_view import SpanView
 from .table import Cell, Column, Row, Table
 
@@ -151,6 +152,7 @@ def session_lines(session: Session) -> list[str]:
         "Hook": " ".join((session.hook, *session.arguments)),
         "Context": session.user_context,
         "Containers": "; ".join(places),
+        "Refused": " ".join(refusals([session])),
         "Created": session.created,
         "Started": session.started,
         "Ended": session.ended,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from attrs import define
+from attrs import define, field
 from rich.cells import cell_len, set_cell_size
 
 from ...client import Dropped, Span
@@ -24,6 +24,8 @@ TIME_CELLS = {False: 12, True: 30}
 class SpanLines:
     """Lines of one stream; its columns grow with what they hold, and never shrink.
 
+    `qualified` says that pods are shown with their namespaces. So they are if there is room, and
+    from where a name turns up that is that of another pod, too.
     Without a `width` nothing is cut. The call is the last column: what has to be cut on a
     terminal are its arguments, and never its name or its result.
     """
@@ -31,6 +33,8 @@ class SpanLines:
     width: int | None = None
     wide: bool = False
     colour: bool = False
+    qualified: bool = False
+    _namespaces: dict[str, str] = field(factory=dict)
     _container: int = 9
     _task: int = 4
 
@@ -70,10 +74,14 @@ class SpanLines:
         return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S}.{rest // 10**6:03d}"
 
     def _label(self, span: Span) -> str:
-        pod = f"{span.namespace}/{span.pod}" if span.namespace and self.wide else span.pod
+        if self._namespaces.setdefault(span.pod, span.namespace) != span.namespace:
+            self.qualified = True
+        qualified = span.namespace and (self.wide or self.qualified)
+        pod = f"{span.namespace}/{span.pod}" if qualified else span.pod
+        vmm = " (VMM)" if span.vmm else ""
         if span.container in ("", span.pod):
-            return pod
-        return f"{pod} {span.container}" if pod else span.container
+            return f"{pod}{vmm}"
+        return f"{pod} {span.container}{vmm}" if pod else f"{span.container}{vmm}"
 
     def _task_of(self, span: Span) -> str:
         if self.wide:

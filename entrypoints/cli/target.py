@@ -8,9 +8,43 @@ from attrs import evolve
 
 from ...client import TraceRequest
 from ...domain.model.durations import parse_duration_ns
+from ...domain.model.errors import RequestError
+from ...domain.model.labels import InvalidLabels, label_selector
+from ...domain.model.selector import ContainerSelector
 from .command import Invocation, UsageError
 
 MAX_EVENTS = 2**63 - 1
+
+
+def add_selection_options(parser: argparse.ArgumentParser) -> None:
+    """Add what narrows a target down, beside its names."""
+    parser.add_argument(
+        "-n", "--namespace", metavar="NAMESPACE", default="", help="only there; * and ? match"
+    )
+    parser.add_argument(
+        *("-l", "--selector"),
+        metavar="LABELS",
+        type=_labels,
+        default="",
+        help="only with these labels: 'app=web,tier in (front,back),!canary'",
+    )
+    parser.add_argument(
+        "--vmm", action="store_true", help="of containers in virtual machines, take the VMM"
+    )
+
+
+def is_narrowed(options: argparse.Namespace) -> bool:
+    """Tell whether one of these options says what to select."""
+    return bool(options.namespace or options.selector)
+
+
+def selection(options: argparse.Namespace, places: Sequence[str]) -> ContainerSelector:
+    """Read `[[NAMESPACE/]POD [CONTAINER]]` with what narrows it down; raise `UsageError`."""
+    pod, container = (*places, "", "")[:2]
+    try:
+        return ContainerSelector(pod, container, options.namespace, options.selector)
+    except RequestError as error:
+        raise UsageError(str(error)) from error
 
 
 def add_request_options(parser: argparse.ArgumentParser) -> None:
@@ -33,11 +67,15 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
 
 
 def trace_request(invocation: Invocation, words: Sequence[str]) -> TraceRequest:
-    """Read the words of `trace`; the last is the hook. Raise `UsageError`."""
-    if not 2 <= len(words) <= 3:  # noqa: PLR2004 - POD HOOK, or POD CONTAINER HOOK
+    """Read the words of `trace`; the last is the hook. Raise `UsageError`.
+
+    No pod needs to be named where a namespace or labels are.
+    """
+    fewest = 1 if is_narrowed(invocation.options) else 2
+    if not fewest <= len(words) <= 3:  # noqa: PLR2004 - POD CONTAINER HOOK
         raise UsageError(
-            "Say what to trace: [NAMESPACE/]POD [CONTAINER] HOOK, such as 'web trace_syscalls';"
-            " the hook's arguments stand behind --."
+            "Say what to trace: [NAMESPACE/]POD [CONTAINER] HOOK, such as 'web trace_syscalls',"
+            " or -l LABELS HOOK; the hook's arguments stand behind --."
         )
     *places, hook = words
     return _request(invocation, places, hook)
@@ -55,10 +93,14 @@ def top_request(
 
 def _request(invocation: Invocation, places: Sequence[str], hook: str) -> TraceRequest:
     options = invocation.options
+    selection(options, places)
     pod, container = (*places, "", "")[:2]
     return TraceRequest(
         pod=pod,
         container=container,
+        namespace=options.namespace,
+        labels=options.selector,
+        vmm=options.vmm,
         hook=hook,
         arguments=shlex.join(invocation.hook_arguments),
         context=options.context,
@@ -71,6 +113,14 @@ def _request(invocation: Invocation, places: Sequence[str], hook: str) -> TraceR
 def with_exporters_of_node(request: TraceRequest) -> TraceRequest:
     """Let the node choose where spans go, unless somebody has chosen."""
     return request if request.exporters else evolve(request, exporters=None)
+
+
+def _labels(text: str) -> str:
+    try:
+        label_selector(text)
+    except InvalidLabels as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _duration(text: str) -> str:

@@ -15,9 +15,10 @@ from ...client import Summary, TracerClient
 from .command import Command, Invocation, UsageError
 from .connecting import connect
 from .exit_codes import ExitCode
+from .refusals import note_refused
 from .summary_table import SORT_KEYS, Key, call_rows, summary_table
 from .table import table_lines
-from .target import add_request_options, count, top_request
+from .target import add_request_options, add_selection_options, count, is_narrowed, top_request
 from .writing import LineWriter
 
 ALL = "all"
@@ -35,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="id of a session, or [NAMESPACE/]POD [CONTAINER] [HOOK]; nothing: all that there is",
     )
+    add_selection_options(parser)
     add_request_options(parser)
     parser.add_argument("--sort", choices=list(SORT_KEYS), default="total", help="default total")
     parser.add_argument(
@@ -50,12 +52,16 @@ async def run(invocation: Invocation) -> int:
     server = invocation.server.url
     if existing and not server:
         raise UsageError("Sessions live in a tracer: name it with --server URL.")
+    narrowed = is_narrowed(invocation.options) or invocation.options.vmm
+    if existing and narrowed:
+        raise UsageError("A session has its containers; -n, -l and --vmm are for a new one.")
     async with connect(invocation, traces=True) as tracer:
-        if existing or (server and not words):
+        if existing or (server and not words and not narrowed):
             return await _watch(invocation, tracer, words[0] if words else ALL)
         hooks = {hook.name for hook in await tracer.hooks()}
         request = top_request(invocation, words, hooks, usual=USUAL_HOOK)
         async with tracer.temporary(request) as session:
+            note_refused(invocation.output, [session])
             return await _watch(invocation, tracer, session.handle)
 
 

@@ -10,8 +10,14 @@ from .command import Command, Invocation, UsageError
 from .connecting import connect
 from .exit_codes import ExitCode
 from .progress import Tally
+from .refusals import note_refused
 from .span_view import SpanView
-from .target import add_request_options, trace_request, with_exporters_of_node
+from .target import (
+    add_request_options,
+    add_selection_options,
+    trace_request,
+    with_exporters_of_node,
+)
 
 CLOSING_SECONDS = 6.0
 """How long a trace that was stopped may take to say its last words."""
@@ -20,8 +26,12 @@ CLOSING_SECONDS = 6.0
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the target and what a session can be told."""
     parser.add_argument(
-        "words", metavar="WORD", nargs="*", help="[NAMESPACE/]POD [CONTAINER] HOOK; * and ? match"
+        "words",
+        metavar="WORD",
+        nargs="*",
+        help="[NAMESPACE/]POD [CONTAINER] HOOK; *, ? and [abc] match",
     )
+    add_selection_options(parser)
     add_request_options(parser)
     parser.add_argument(
         "--keep", action="store_true", help="leave the session running; print its id"
@@ -48,6 +58,7 @@ async def run(invocation: Invocation) -> int:
 async def _keep(invocation: Invocation, tracer: TracerClient, request: TraceRequest) -> int:
     sessions = await tracer.create(request, run=True)
     output = invocation.output
+    note_refused(output, sessions)
     if output.for_people:
         output.text([sessions[0].handle])
     else:
@@ -61,6 +72,8 @@ async def watch_trace(invocation: Invocation, tracer: TracerClient, request: Tra
     view = SpanView.of(invocation)
     async with tracer.trace(request) as trace:
         session = trace.session.handle
+        note_refused(output, [trace.session])
+        view.lines.qualified = any("/" in pod for pod in trace.session.containers)
         stop.on_second = lambda: output.note(_left(session))
         with stop.awaited():
             async with view.progress.shown():
@@ -115,11 +128,12 @@ def exit_code(invocation: Invocation, tally: Tally, end: End | None) -> int:
 COMMAND = Command(
     name="trace",
     summary="watch what the kernel does for containers, live, until Ctrl-C",
-    synopsis="[OPTIONS] [NAMESPACE/]POD [CONTAINER] HOOK [-- HOOK-ARGUMENTS]",
+    synopsis="[OPTIONS] [[NAMESPACE/]POD [CONTAINER]] HOOK [-- HOOK-ARGUMENTS]",
     examples=(
         "trace web trace_syscalls",
         "trace web trace_syscalls -- -s openat --errors-only",
         "trace 'shop/web-*' nginx trace_syscalls --duration 10s -o json",
+        "trace -n shop -l 'app in (web,api)' trace_syscalls",
         "trace web trace_syscalls --server http://worker-1:8080 --exporter otlp --keep",
     ),
     add_options=add_options,

@@ -1,7 +1,7 @@
 """The routes of the node role: what each request of the API does."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -13,7 +13,8 @@ from ...ports.errors import TracingUnavailable
 from ..rest.answers import Json, hooks_answer, json_answer, pods_answer, session_answer
 from ..rest.context import Req, Sessions
 from ..rest.metrics import CONTENT_TYPE
-from ..rest.schema import parse_run, parse_session_id, parse_session_request, parse_switch
+from ..rest.queries import parse_pods_query, parse_switch
+from ..rest.schema import parse_run, parse_session_id, parse_session_request
 from ..rest.summaries import summary_answer
 from .watching import get_events
 
@@ -62,9 +63,11 @@ def _add(blueprint: Blueprint, path: str, **handlers: Handler) -> None:
 
 
 async def get_pods(request: Req) -> HTTPResponse:
-    """List pods and containers."""
+    """List pods and containers: all, or those a selection means."""
     context = request.app.ctx
-    return json_answer(pods_answer(await context.pods.pods(), node=context.sessions.node))
+    query = parse_pods_query(_query(request))
+    containers = query.selector.matching(await context.pods.pods())
+    return json_answer(pods_answer(containers, node=context.sessions.node, vmm=query.vmm))
 
 
 async def get_hooks(request: Req) -> HTTPResponse:
@@ -91,9 +94,7 @@ async def get_sessions(request: Req, session_id: str) -> HTTPResponse:
 async def get_summaries(request: Req, session_id: str) -> HTTPResponse:
     """Tell what the spans of a session come to, or those of all of them."""
     service = request.app.ctx.sessions
-    buckets = parse_switch(
-        "buckets", request.get_args(keep_blank_values=True).getlist("buckets", [])
-    )
+    buckets = parse_switch("buckets", _query(request).get("buckets", ()))
     answer = {
         one.session_id: await asyncio.to_thread(
             summary_answer, one, await service.summary(one), node=service.node, buckets=buckets
@@ -149,6 +150,10 @@ def _page(file_name: str, content_type: str) -> Handler:
 
     page.__name__ = file_name.replace(".", "_")
     return page
+
+
+def _query(request: Req) -> Mapping[str, Sequence[str]]:
+    return dict(request.get_args(keep_blank_values=True))
 
 
 async def _describe(request: Req, sessions: Sequence[TraceSession]) -> Json:

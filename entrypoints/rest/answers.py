@@ -10,11 +10,15 @@ from typing import Any, TypeAlias
 from sanic.response import HTTPResponse
 
 from ...domain.model.hook import HookCatalogue, TraceHook
+from ...domain.model.isolation import refusal_reason
 from ...domain.model.pod import Container, Pod, pod_keys
 from ...domain.model.session import TraceSession
 from ...domain.model.stats import ExporterStats, SessionStats, SourceStats
 
 Json: TypeAlias = dict[str, Any]
+
+_Key: TypeAlias = tuple[str, str, str, str]
+_Pods: TypeAlias = Mapping[str, tuple[Container, ...]]
 
 _NS = 10**9
 
@@ -31,17 +35,33 @@ def json_answer(
     )
 
 
-def pods_answer(pods: Iterable[Pod], *, node: str) -> Json:
-    """Turn pods into `{pod: {"Containers": {container: {...}}}}`."""
+def pods_answer(containers: Iterable[Container], *, node: str, vmm: bool = False) -> Json:
+    """Turn containers into `{pod: {"Containers": {container: {...}}}}`.
+
+    `vmm` is what a session would be asked for with; it decides which of them it would refuse.
+    """
     return {
         key: {
             "Containers": {
-                name: _container(container, node)
-                for name, container in _container_keys(pod.containers).items()
+                name: _container(container, node, vmm=vmm)
+                for name, container in _container_keys(members).items()
             }
         }
-        for key, pod in pod_keys(pods).items()
+        for key, members in _by_pod(containers).items()
     }
+
+
+def _by_pod(containers: Iterable[Container]) -> dict[str, tuple[Container, ...]]:
+    """Put containers of a pod together, under the pod's name."""
+    pods: dict[tuple[str, str, str], list[Container]] = {}
+    for container in containers:
+        pod = (container.namespace, container.pod, container.pod_uid)
+        pods.setdefault(pod, []).append(container)
+    keys = pod_keys(
+        Pod(name=name, namespace=namespace, uid=uid, containers=tuple(members))
+        for (namespace, name, uid), members in pods.items()
+    )
+    return {key: pod.containers for key, pod in keys.items()}
 
 
 def _container_keys(containers: Iterable[Container]) -> dict[str, Container]:
@@ -53,7 +73,7 @@ def _container_keys(containers: Iterable[Container]) -> dict[str, Container]:
     return keys
 
 
-def _container(container: Container, node: str) -> Json:
+def _container(container: Container, node: str, *, vmm: bool) -> Json:
     return {
         "Id": container.name,
         "Pod": container.pod,
@@ -67,6 +87,7 @@ def _container(container: Container, node: str) -> Json:
         "Runtime": container.runtime,
         "Node": node,
         "Isolated": container.isolated,
+        "Refused": "" if vmm else refusal_reason(container),
     }
 
 
@@ -98,11 +119,14 @@ def session_answer(session: TraceSession, statistics: SessionStats, *, node: str
     `Output` and `Error` are lists of lines, or null where there are none, as they always were.
     """
     request = session.request
+    refused = {one.container.key: one.reason for one in session.refused}
+    pods = _by_pod((*session.containers, *(one.container for one in session.refused)))
     return {
         "Id": session.session_id,
         "Context": request.user_context,
         "Node": node,
-        "Containers": _session_containers(session.containers),
+        "Containers": _taken(pods, refused),
+        "Refused": _refused(pods, refused),
         "TraceHook": request.hook,
         "TraceParams": _words(request.arguments),
         "Running": session.running,
@@ -131,16 +155,24 @@ def _words(arguments: str) -> list[str]:
         return [arguments]
 
 
-def _session_containers(containers: Iterable[Container]) -> Json:
-    pods: dict[tuple[str, str, str], list[Container]] = {}
-    for container in containers:
-        pod = (container.namespace, container.pod, container.pod_uid)
-        pods.setdefault(pod, []).append(container)
-    keys = pod_keys(
-        Pod(name=name, namespace=namespace, uid=uid, containers=tuple(members))
-        for (namespace, name, uid), members in pods.items()
-    )
-    return {key: [container.name for container in pod.containers] for key, pod in keys.items()}
+def _taken(pods: _Pods, refused: Mapping[_Key, str]) -> Json:
+    names = {
+        pod: [one.name for one in members if one.key not in refused]
+        for pod, members in pods.items()
+    }
+    return {pod: some for pod, some in names.items() if some}
+
+
+def _refused(pods: _Pods, refused: Mapping[_Key, str]) -> Json:
+    reasons = {
+        pod: _container_keys(one for one in members if one.key in refused)
+        for pod, members in pods.items()
+    }
+    return {
+        pod: {name: refused[one.key] for name, one in some.items()}
+        for pod, some in reasons.items()
+        if some
+    }
 
 
 def rfc3339(wall_ns: int) -> str:

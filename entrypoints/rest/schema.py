@@ -6,7 +6,7 @@ Names of keys are matched without regard to case, because existing clients rely 
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from reprlib import Repr
 from typing import Any, NoReturn
 
@@ -15,10 +15,13 @@ from attrs import frozen
 from ...domain.model.durations import parse_duration_ns
 from ...domain.model.errors import RequestError
 from ...domain.model.selector import ContainerSelector
-from ...domain.model.session import InvalidRequest, SessionRequest, UnknownSession
+from ...domain.model.session import SessionRequest, UnknownSession
 
 MAX_NAME_CHARACTERS = 512
 """Patterns for pods and containers; twice what Kubernetes lets `namespace/pod` be."""
+
+MAX_LABELS_CHARACTERS = 4096
+"""A text that selects by labels."""
 
 MAX_INTEGER = 2**63 - 1
 MAX_SESSION_ID = 2**64 - 1
@@ -53,7 +56,7 @@ def parse_session_request(body: bytes) -> SessionRequest:
             values.get("pod", ""),
             values.get("container", ""),
             values.get("namespace", ""),
-            values.get("labels", {}),
+            values.get("labels", ""),
         ),
         hook=values["trace-hook"],
         arguments=values.get("trace-arguments", ""),
@@ -63,6 +66,7 @@ def parse_session_request(body: bytes) -> SessionRequest:
         max_events=values.get("max-events", 0),
         exporters=values.get("exporters"),
         lease_ns=values.get("lease", 0),
+        vmm=values.get("vmm", False),
     )
 
 
@@ -83,15 +87,6 @@ def parse_session_id(text: str) -> str:
             f" at most {MAX_SESSION_ID}, or 'all' with GET and DELETE."
         )
     return str(int(text))
-
-
-def parse_switch(name: str, given: Sequence[str]) -> bool:
-    """Read the values of a query's parameter that is `true` or `false`, and false if not given."""
-    if not given:
-        return False
-    if len(given) > 1 or given[0] not in ("true", "false"):
-        raise InvalidRequest(f"Query parameter {name!r} must be true or false, once.")
-    return given[0] == "true"
 
 
 def _read(body: bytes, keys: Mapping[str, _Key]) -> dict[str, Any]:
@@ -164,12 +159,10 @@ def _text(key: str, value: object) -> str:
     return value
 
 
-def _name(key: str, value: object) -> str:
+def _name(key: str, value: object, limit: int = MAX_NAME_CHARACTERS) -> str:
     text = _text(key, value)
-    if len(text) > MAX_NAME_CHARACTERS:
-        raise MalformedBody(
-            f"Key {key!r} has {len(text)} characters; at most {MAX_NAME_CHARACTERS} are allowed."
-        )
+    if len(text) > limit:
+        raise MalformedBody(f"Key {key!r} has {len(text)} characters; at most {limit} are allowed.")
     return text
 
 
@@ -191,9 +184,11 @@ def _texts(key: str, value: object) -> tuple[str, ...]:
     return tuple(_name(f"{key}[{index}]", item) for index, item in enumerate(value))
 
 
-def _labels(key: str, value: object) -> dict[str, str]:
+def _labels(key: str, value: object) -> str | dict[str, str]:
+    if isinstance(value, str):
+        return _name(key, value, MAX_LABELS_CHARACTERS)
     if not isinstance(value, _Pairs):
-        raise _wrong(key, value, "an object whose values are strings")
+        raise _wrong(key, value, "a string, or an object whose values are strings")
     labels: dict[str, str] = {}
     for name, item in value.items:
         if name in labels:
@@ -260,5 +255,6 @@ _SESSION_KEYS: Mapping[str, _Key] = _keys(
     max_events=_count,
     exporters=_texts,
     lease=_duration,
+    vmm=_boolean,
     wait_for_pods=_no_waiting,
 )

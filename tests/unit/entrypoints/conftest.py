@@ -19,6 +19,7 @@ from container_tracer.domain.model.hook import (
     InvalidArguments,
     TracePlan,
 )
+from container_tracer.domain.model.isolation import admit_some
 from container_tracer.domain.model.pod import Container, Pod
 from container_tracer.domain.model.session import (
     SessionRequest,
@@ -120,14 +121,16 @@ class StandInSessions:
             raise self.failure
         hook = self.catalogue.find(request.hook)
         plan = hook.plan(request.arguments, self.catalogue.events)
-        containers = request.selector.select(self.discovery.listed)
+        selected = request.selector.select(self.discovery.listed)
+        admitted = admit_some(selected, vmm=request.vmm)
         self.asked.append(request)
         return self.keep(
             TraceSession(
                 session_id=str(2**64 - 1 - len(self.kept)),
                 request=request,
                 plan=plan,
-                containers=containers,
+                containers=admitted.taken,
+                refused=admitted.refused,
                 state=SessionState.RUNNING if request.run else SessionState.CREATED,
                 created_ns=1_795_166_100_250_000_000,
             )

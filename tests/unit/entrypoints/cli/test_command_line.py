@@ -1,5 +1,6 @@
 """What a command line says."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def test_every_command_explains_itself_with_examples_that_can_be_typed(
     shown = capsys.readouterr().out
     assert "examples:\n  container-tracer" in shown
     for example in COMMANDS[name].examples:
-        words = example.partition(" > ")[0].replace("'", "").split()
+        words = shlex.split(example.partition(" > ")[0])
         assert read(*words).command is COMMANDS[name]
 
 

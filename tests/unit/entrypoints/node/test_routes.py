@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from container_tracer.domain.model.hook import HookCatalogue
 from container_tracer.domain.model.pod import Container, Pod
@@ -49,6 +50,7 @@ async def test_pods_are_listed_with_the_original_keys_and_more(node: Any) -> Non
         "Runtime": "runc",
         "Node": "worker-1",
         "Isolated": False,
+        "Refused": "",
     }
 
 
@@ -58,6 +60,94 @@ async def test_pods_of_the_same_name_are_told_apart_by_namespace(node: Any) -> N
         for n in ("blue", "green")
     )
     assert set((await node.ask("GET", "/v1/pods")).json) == {"blue/web-0", "green/web-0"}
+
+
+def two_namespaces() -> tuple[Pod, ...]:
+    """Make two pods of one name: that of `green` runs in a virtual machine."""
+    containers = [
+        Container(name="c", pod="web-0", namespace=n, labels={"app": n}, isolated=n == "green")
+        for n in ("blue", "green")
+    ]
+    pods = [Pod(name=one.pod, namespace=one.namespace, containers=(one,)) for one in containers]
+    return (*pods, Pod(name="idle", namespace="blue"))
+
+
+@pytest.mark.parametrize(
+    ("query", "pods"),
+    [
+        ("", {"blue/web-0", "green/web-0"}),
+        ("?", {"blue/web-0", "green/web-0"}),
+        ("?pod=web-[0-4]", {"blue/web-0", "green/web-0"}),
+        ("?pod=web-[!0-4]", set()),
+        ("?pod=blue/*&container=c", {"web-0"}),
+        ("?pod=*&namespace=bl%75e", {"web-0"}),
+        ("?labels=app%20in%20(green,red)", {"web-0"}),
+        ("?labels=app%21%3Dgreen&container=", {"web-0"}),
+        ("?pod=idle", set()),
+        ("?vmm=true", {"blue/web-0", "green/web-0"}),
+    ],
+)
+async def test_pods_can_be_selected_as_a_session_selects_them(
+    node: Any, query: str, pods: set[str]
+) -> None:
+    node.pods.listed = two_namespaces()
+    answer = await node.ask("GET", URL(f"/v1/pods{query}", encoded=True))
+    assert (answer.status, set(answer.json)) == (200, pods)
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "said"),
+    [
+        ("pod=[", "invalid-selector", "'['"),
+        ("pod=a/b/c", "invalid-selector", "more than one '/'"),
+        ("pod=a%00b", "invalid-selector", "unprintable"),
+        ("pod=a/b&namespace=c", "invalid-selector", "give only one"),
+        ("labels=app=", "", ""),
+        ("labels=app%20is%20web", "invalid-labels", "character 5"),
+        ("label=app", "invalid-request", "'label' is unknown; known are: pod, container"),
+        ("pod=a&pod=b", "invalid-request", "more than once"),
+        ("vmm=yes", "invalid-request", "true or false"),
+        (f"pod={'a' * 513}", "invalid-request", "at most 512"),
+        (f"labels={'a' * 4097}", "invalid-request", "at most 4096"),
+    ],
+)
+async def test_a_query_that_cannot_be_read_is_refused(
+    node: Any, query: str, kind: str, said: str
+) -> None:
+    answer = await node.ask("GET", URL(f"/v1/pods?{query}", encoded=True))
+    assert answer.status == (400 if kind else 200)
+    assert answer.json.get("type", "").rpartition(":")[2] == kind
+    assert said in answer.json.get("detail", "")
+
+
+async def test_pods_say_what_a_session_would_refuse(node: Any) -> None:
+    node.pods.listed = two_namespaces()
+    pods = (await node.ask("GET", "/v1/pods")).json
+    refused = {key: pod["Containers"]["c"]["Refused"] for key, pod in pods.items()}
+    assert refused["blue/web-0"] == ""
+    assert "runs in a virtual machine" in refused["green/web-0"]
+    (asked,) = (await node.ask("GET", "/v1/pods?namespace=green&vmm=true")).json.values()
+    assert (asked["Containers"]["c"]["Isolated"], asked["Containers"]["c"]["Refused"]) == (True, "")
+
+
+async def test_a_session_names_what_it_refused_and_keeps_equal_names_apart(node: Any) -> None:
+    node.pods.listed = two_namespaces()
+    (session,) = (await node.create()).json.values()
+    assert session["Containers"] == {"blue/web-0": ["c"]}
+    ((pod, reasons),) = session["Refused"].items()
+    assert pod == "green/web-0"
+    assert "the VMM" in reasons["c"]
+    (asked,) = (await node.create(vmm=True)).json.values()
+    assert asked["Containers"] == {"blue/web-0": ["c"], "green/web-0": ["c"]}
+    assert asked["Refused"] == {}
+
+
+async def test_a_session_of_nothing_but_virtual_machines_is_422(node: Any) -> None:
+    node.pods.listed = two_namespaces()
+    answer = await node.create(namespace="green")
+    assert (answer.status, answer.json["title"]) == (422, "Isolated container")
+    assert '"vmm": true' in answer.json["detail"]
+    assert not node.sessions.kept
 
 
 @pytest.mark.parametrize("path", ["/v1/pods", "/v1/trace-session/all", "/v1/trace-hooks"])
@@ -229,6 +319,10 @@ async def test_each_failure_has_its_status_and_says_what_it_is(
         ({"trace-hook": "nope"}, 404),
         ({"pod": "nope"}, 404),
         ({"pod": "a/b/c"}, 400),
+        ({"labels": "app in shop"}, 400),
+        ({"labels": "app in (shop)"}, 201),
+        ({"labels": "app=bank"}, 404),
+        ({"vmm": "yes"}, 400),
         ({"trace-arguments": "--wrong"}, 422),
         ({"wait-for-pods": True}, 501),
         ({"wait-for-pods": False}, 201),

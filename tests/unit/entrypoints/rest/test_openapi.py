@@ -93,6 +93,8 @@ def test_every_status_of_an_error_is_described_somewhere() -> None:
     ("method", "path", "body", "status"),
     [
         ("get", "/v1/pods", None, 200),
+        ("get", "/v1/pods?labels=app,!canary&vmm=true", None, 200),
+        ("get", "/v1/pods?labels=,", None, 400),
         ("get", "/v1/trace-hooks", None, 200),
         ("post", "/v1/trace-session", {"trace-hook": "trace_syscalls"}, 201),
         ("post", "/v1/trace-session", {"trace-hook": "trace_syscalls", "pod": "x"}, 404),

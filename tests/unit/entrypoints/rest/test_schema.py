@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from container_tracer.domain.model.errors import RequestError
+from container_tracer.domain.model.labels import InvalidLabels
 from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import SessionRequest, UnknownSession
 from container_tracer.entrypoints.rest.schema import (
@@ -30,6 +31,7 @@ KEYS = st.sampled_from(
         "container",
         "namespace",
         "labels",
+        "vmm",
         "trace-hook",
         "trace-arguments",
         "trace-user-context",
@@ -84,6 +86,23 @@ def test_everything_that_can_be_said_is_read() -> None:
         max_events=7,
         exporters=("console", "file"),
     )
+
+
+def test_labels_are_a_text_as_kubernetes_writes_it_or_exact() -> None:
+    text = request(labels="app=web,!canary").selector
+    assert text == ContainerSelector(labels="app = web, ! canary")
+    assert request(labels={"app": "web"}).selector == request(labels="app=web").selector
+    assert request(labels={"an app": "w b"}).selector.labels.matches({"an app": "w b"})
+    assert request(labels="").selector == request(labels={}).selector == ContainerSelector()
+    with pytest.raises(InvalidLabels, match="character 13"):
+        request(labels="app=web, an app=x,")
+    with pytest.raises(MalformedBody, match="at most 4096"):
+        request(labels="a" * 4097)
+
+
+def test_the_vmm_is_asked_for_or_not() -> None:
+    assert request(vmm=True).vmm
+    assert not request().vmm
 
 
 def test_names_of_keys_are_read_without_regard_to_case() -> None:
@@ -154,7 +173,8 @@ def test_a_duration_that_cannot_be_is_refused(given: object) -> None:
         ("max-events", 1.0, "an integer from 0"),
         ("max-events", True, "an integer from 0"),
         ("max-events", 2**63, "an integer from 0"),
-        ("labels", [], "an object whose values are strings"),
+        ("labels", [], "a string, or an object whose values are strings"),
+        ("vmm", 1, "true or false"),
         ("labels", {"app": 1}, "a string"),
         ("exporters", "console", "an array of strings"),
         ("exporters", [1], "a string"),
