@@ -32,7 +32,7 @@ _MOST_SECONDS = 20
 _SETTINGS = """
 version = 2
 root = "{folder}/root"
-state = "{folder}/state"
+state = "{folder}/run/containerd"
 [grpc]
   address = "{folder}/c.sock"
 [ttrpc]
@@ -81,6 +81,11 @@ class Containerd:
     @property
     def endpoint(self) -> str:
         return f"unix://{self.socket}"
+
+    @property
+    def run_path(self) -> Path:
+        """What `/run` is to the containerd of a machine."""
+        return self.folder / "run"
 
     @property
     def log(self) -> str:
@@ -138,7 +143,7 @@ class Containerd:
 
     def _shim_sockets(self) -> set[Path]:
         """Find those of shims that were killed: they are outside of the folder."""
-        bundles = self.folder / "state/io.containerd.runtime.v2.task" / NAMESPACE
+        bundles = self.run_path / "containerd/io.containerd.runtime.v2.task" / NAMESPACE
         addresses = [one.read_text().strip() for one in bundles.glob("*/address")]
         return {Path(address.removeprefix("unix://")) for address in addresses}
 

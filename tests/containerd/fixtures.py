@@ -2,7 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from .conversation import Conversation
 from .daemon import Containerd
 from .pods import Pods
 from .requirements import why_no_containerd
+
+MakeConversation = Callable[[], Conversation]
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +42,8 @@ def pods(containerd: Containerd, tmp_path: Path) -> Iterator[Pods]:
 
 
 @pytest.fixture
-def conversation(tmp_path: Path) -> Iterator[Conversation]:
-    """Two pipes between a test and the workload of a container."""
-    with Conversation(tmp_path / "conversation") as pipes:
-        yield pipes
+def converse(tmp_path: Path) -> Iterator[MakeConversation]:
+    """Make conversations with workloads, one for each container that runs one."""
+    folders = (tmp_path / f"conversation-{number}" for number in count())
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(Conversation(next(folders)))

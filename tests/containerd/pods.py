@@ -76,6 +76,11 @@ class RealContainer:
         return set(map(int, place.read_text().split()))
 
     @property
+    def tids(self) -> set[int]:
+        """The host's tids of all threads of its processes."""
+        return {int(one.name) for pid in self.pids for one in Path(f"/proc/{pid}/task").iterdir()}
+
+    @property
     def output(self) -> list[str]:
         """Lines its first process wrote to stdout or stderr, in the order they came."""
         lines = (self.pod.logs / self.log_path).read_text().splitlines()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.containerd.conversation import Conversation
 from tests.containerd.daemon import Containerd
+from tests.containerd.fixtures import MakeConversation
 from tests.containerd.leftovers import CGROUPS, processes_about, processes_below
 from tests.containerd.pods import Pods
 
@@ -29,11 +29,12 @@ def test_pods_have_containers_in_which_commands_run(pods: Pods) -> None:
     assert (short.state, short.pid) == ("EXITED", 0)
 
 
-def test_a_workload_can_be_told_what_to_do(pods: Pods, conversation: Conversation) -> None:
+def test_a_workload_can_be_told_what_to_do(pods: Pods, converse: MakeConversation) -> None:
     pod = pods.run("shop")
-    pod.start("web", *conversation.command(threads=4), mounts=conversation.mounts)
-    assert conversation.answer() == [0]
-    assert conversation.tell("calls 10") == [40]
+    talk = converse()
+    pod.start("web", *talk.command(threads=4), mounts=talk.mounts)
+    assert talk.answer() == [0]
+    assert talk.tell("calls 10") == [40]
 
 
 def test_containers_share_pid_namespaces_as_their_pod_says(pods: Pods) -> None:
