@@ -11,6 +11,10 @@ class DiscoveryFailed(PortError):
     """Pods and containers could not be listed."""
 
 
+class RuntimeUnsuitable(DiscoveryFailed):
+    """A container runtime answers, but cannot tell what is needed: waiting does not help."""
+
+
 class TracingUnavailable(PortError):
     """The kernel cannot be traced from here: the text says what is missing and how to mend it."""
 

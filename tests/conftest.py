@@ -3,7 +3,8 @@
 import gzip
 import os
 import subprocess
-from collections.abc import Callable, Generator
+import tempfile
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,13 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} must run here, but was skipped: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def socket_folder() -> Iterator[Path]:
+    """Give a folder with a short path: that of a UNIX socket has 107 characters at most."""
+    with tempfile.TemporaryDirectory(prefix="ct-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from attrs import evolve, field, fields, frozen
 
+from .kata import is_kata_handler
+
 # /var/log/containers/POD_NAMESPACE_CONTAINER-ID.log, made by the kubelet. None of the three names
 # may hold an underscore (RFC 1123), and the id holds no dash.
 _KUBELET_LOG = re.compile(
@@ -120,7 +122,7 @@ def _from_cri_containerd(notes: Mapping[str, str]) -> ContainerNames:
         image=said("image-name"),
         runtime="containerd" if kind else "",
         kind=kind,
-        vm=_is_kata(notes.get("io.containerd.cri.runtime-handler", "")),
+        vm=is_kata_handler(notes.get("io.containerd.cri.runtime-handler", "")),
     )
 
 
@@ -136,7 +138,7 @@ def _from_cri_o(notes: Mapping[str, str]) -> ContainerNames:
         labels=_texts(_object(said("Labels").encode())),
         runtime="podman" if podman else "cri-o" if kind else "",
         kind=kind,
-        vm=_is_kata(said("RuntimeHandler")),
+        vm=is_kata_handler(said("RuntimeHandler")),
     )
 
 
@@ -152,10 +154,6 @@ def _from_kubelet(labels: Mapping[str, str]) -> ContainerNames:
         namespace=said("pod.namespace"),
         pod_uid=said("pod.uid"),
     )
-
-
-def _is_kata(handler: str) -> bool:
-    return handler == "kata" or handler.startswith("kata-")
 
 
 def _object(document: bytes) -> Mapping[str, object]:

@@ -1,17 +1,24 @@
 """What every pod discovery does; a new one adds a way to set up `World`s, and nothing else."""
 
-from collections.abc import Callable
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from attrs import frozen
 
+from container_tracer.adapters.cri.discovery import CriPodDiscovery
 from container_tracer.adapters.procfs.discovery import ProcfsPodDiscovery
 from container_tracer.domain.model.pod import Container, Pod
+from container_tracer.fakes.cri_server import FakeCriServer
 from container_tracer.fakes.pod_discovery import FakePodDiscovery
 from container_tracer.fakes.procfs import FakeProcfs
 from container_tracer.ports.errors import DiscoveryFailed
 from container_tracer.ports.pod_discovery import PodDiscovery
+from tests.containerd.daemon import Containerd
+from tests.containerd.pods import Pods
 
 ID = "ab" * 32
 UID = "8264f79f-4376-4171-994e-9e1dcbefb607"
@@ -22,16 +29,24 @@ RUNTIME = 7
 class World:
     """A machine on which one pod `web-0` of namespace `demo` has the container `main`.
 
-    Its first process is 10; a runtime has pid 7. `stop` ends the container, `break_down` makes
-    discovery impossible.
+    Its first process is `pid`; `runtime` is the pid of who started it. `stop` ends the container,
+    `break_down` makes discovery impossible.
     """
 
     discovery: PodDiscovery
     stop: Callable[[], None]
     break_down: Callable[[], None]
+    runtime: int = RUNTIME
+    pid: int = 10
+    uid: str = UID
+    container_id: str = ID
 
 
-def fake_world(_: Path) -> World:
+OpenWorld: TypeAlias = Callable[[Path, pytest.FixtureRequest], "AbstractAsyncContextManager[World]"]
+
+
+@asynccontextmanager
+async def fake_world(_: Path, _request: pytest.FixtureRequest) -> AsyncIterator[World]:
     main = Container(
         name="main",
         pod="web-0",
@@ -46,10 +61,11 @@ def fake_world(_: Path) -> World:
     def break_down() -> None:
         fake.failure = DiscoveryFailed("Nothing can be read.")
 
-    return World(fake, fake.pods.clear, break_down)
+    yield World(fake, fake.pods.clear, break_down)
 
 
-def procfs_world(folder: Path) -> World:
+@asynccontextmanager
+async def procfs_world(folder: Path, _request: pytest.FixtureRequest) -> AsyncIterator[World]:
     procfs = FakeProcfs(folder / "proc")
     procfs.add(RUNTIME, command="containerd")
     procfs.add(10, tids=(11,), cgroup=f"0::/kubepods/pod{UID}/{ID}\n")
@@ -64,14 +80,54 @@ def procfs_world(folder: Path) -> World:
     def break_down() -> None:
         procfs.root.rename(folder / "elsewhere")
 
-    return World(discovery, stop, break_down)
+    yield World(discovery, stop, break_down)
 
 
-@pytest.fixture(params=[fake_world, procfs_world])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
-    made = request.param(tmp_path)
-    assert isinstance(made, World)
-    return made
+@asynccontextmanager
+async def cri_world(folder: Path, _request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    server = FakeCriServer(path=folder / "cri.sock")
+    server.add_pod("cd" * 32, "web-0", uid=UID)
+    server.add_container(ID, "main", sandbox_id="cd" * 32, pid=10)
+    discovery = CriPodDiscovery.open(str(server.path))
+    with server:
+        yield World(discovery, lambda: server.remove(ID), server.stop, os.getpid())
+        await discovery.close()
+
+
+@asynccontextmanager
+async def containerd_world(_: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    containerd: Containerd = request.getfixturevalue("containerd")
+    pods: Pods = request.getfixturevalue("pods")
+    runtime = containerd.pid
+    pod = pods.run("web-0", namespace="demo")
+    main = pod.start("main", "/bin/sleep", "1000")
+    discovery = CriPodDiscovery.open(str(containerd.socket))
+    try:
+        yield World(
+            discovery,
+            main.stop,
+            containerd.kill,
+            runtime=runtime,
+            pid=main.pid,
+            uid=pod.uid,
+            container_id=main.container_id,
+        )
+    finally:
+        await discovery.close()
+        containerd.kill()
+        containerd.start()
+
+
+REAL = [pytest.mark.containerd, pytest.mark.xdist_group("containerd")]
+
+
+@pytest.fixture(
+    params=[fake_world, procfs_world, cri_world, pytest.param(containerd_world, marks=REAL)]
+)
+async def world(request: pytest.FixtureRequest, socket_folder: Path) -> AsyncIterator[World]:
+    open_world: OpenWorld = request.param
+    async with open_world(socket_folder, request) as made:
+        yield made
 
 
 class TestPodDiscovery:
@@ -82,10 +138,10 @@ class TestPodDiscovery:
         (pod,) = await world.discovery.discover()
         (container,) = pod.containers
 
-        assert (pod.namespace, pod.name, pod.uid) == ("demo", "web-0", UID)
-        assert container.key == ("demo", "web-0", "main", ID)
-        assert container.pod_uid == UID
-        assert container.parents == (10,)
+        assert (pod.namespace, pod.name, pod.uid) == ("demo", "web-0", world.uid)
+        assert container.key == ("demo", "web-0", "main", world.container_id)
+        assert container.pod_uid == world.uid
+        assert container.parents == (world.pid,)
 
     async def test_listing_twice_gives_the_same(self, world: World) -> None:
         assert await world.discovery.discover() == await world.discovery.discover()
@@ -93,7 +149,7 @@ class TestPodDiscovery:
     async def test_a_container_is_described_as_it_is_listed(self, world: World) -> None:
         (pod,) = await world.discovery.discover()
 
-        described = await world.discovery.describe(ID)
+        described = await world.discovery.describe(world.container_id)
 
         assert described is not None
         assert described.key == pod.containers[0].key
@@ -102,7 +158,7 @@ class TestPodDiscovery:
         assert await world.discovery.describe("cd" * 32) is None
 
     async def test_it_names_the_runtimes(self, world: World) -> None:
-        assert await world.discovery.runtime_pids() == (RUNTIME,)
+        assert await world.discovery.runtime_pids() == (world.runtime,)
 
     async def test_a_container_that_ended_is_gone(self, world: World) -> None:
         assert await world.discovery.discover()
