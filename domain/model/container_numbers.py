@@ -19,7 +19,8 @@ class ContainerNumbers:
 
     table: list[Container] = field(factory=list)
     _numbers: dict[ContainerKey, int] = field(factory=dict)
-    _by_id: dict[str, int] = field(factory=dict)
+    by_id: dict[str, int] = field(factory=dict)
+    """The numbers of containers that have an id, by that."""
     _retired: dict[int, ContainerKey] = field(factory=dict)
     _free: list[int] = field(factory=list)
     _blank: list[int] = field(factory=list)
@@ -33,15 +34,19 @@ class ContainerNumbers:
             number = self._new(container) if number is None else number
             self._numbers[container.key] = number
             if container.container_id:
-                self._by_id[container.container_id] = number
+                self.by_id[container.container_id] = number
         self._retired.pop(number, None)
         return number
 
     def number_of_id(self, container_id: str) -> int:
         """Return the number of a container of which nothing but the id may be known yet."""
-        if container_id not in self._by_id:
+        if container_id not in self.by_id:
             return self.number_of(Container(name="", pod="", container_id=container_id))
-        return self._by_id[container_id]
+        return self.by_id[container_id]
+
+    def in_use(self) -> set[int]:
+        """Return the numbers that were not given up."""
+        return set(self._numbers.values()) - self._retired.keys()
 
     def retire(self, number: int) -> None:
         """Give up a number; it still means its container until `release`."""
@@ -55,14 +60,14 @@ class ContainerNumbers:
         released, self._retired = self._retired, {}
         for number, key in released.items():
             del self._numbers[key]
-            if self._by_id.get(self.table[number].container_id) == number:
-                del self._by_id[self.table[number].container_id]
+            if self.by_id.get(self.table[number].container_id) == number:
+                del self.by_id[self.table[number].container_id]
         self._free += released
         return list(released)
 
     def _named(self, container: Container) -> int | None:
         """Give a name to a container of which the id was known: there are no spans of it yet."""
-        number = self._by_id.get(container.container_id)
+        number = self.by_id.get(container.container_id)
         if number is None or self.table[number].name:
             return None
         del self._numbers[self.table[number].key]

@@ -29,6 +29,10 @@ class Entering:
         """Return the number of the container a process is about to enter."""
         return self._numbers.get(pid)
 
+    def goes_to(self, container: int) -> bool:
+        """Tell whether a process is about to enter a container."""
+        return container in self._numbers.values()
+
     def rename(self, pid: int, command: str) -> None:
         """Note the name that a process has just given up."""
         if pid in self._numbers:

@@ -76,9 +76,21 @@ class TaskIndex:
         """Return the number of a container of which nothing but the id may be known."""
         return self._containers.number_of_id(container_id)
 
+    def number_of_known(self, container_id: str) -> int:
+        """Return the number of a container by its id, or `NOBODY` if it has none."""
+        return self._containers.by_id.get(container_id, NOBODY)
+
+    def numbers(self) -> set[int]:
+        """Return the numbers of all containers that are known."""
+        return self._containers.in_use()
+
     def retire(self, number: int) -> None:
-        """Forget a container, whose tasks are forgotten, with the next `release`."""
-        self._containers.retire(number)
+        """Forget a container, whose tasks are forgotten, with the next `release`.
+
+        One that is still entered is kept: its number would be another's.
+        """
+        if not self.entering.goes_to(number):
+            self._containers.retire(number)
 
     def add(self, container: int, tasks: Sequence[Task], *, now_ns: int = 0) -> list[int]:
         """Learn tasks as `/proc` has them; return the tids that are news.
@@ -119,6 +131,11 @@ class TaskIndex:
         live = self.segments.live()
         mine = live[live[:, 3] == container]
         return set(mine[:, 1].tolist()) - self._ended_leaders
+
+    def pids(self, container: int) -> set[int]:
+        """Return the pids of the container's processes that are known to live."""
+        live = self.segments.live()
+        return set(live[live[:, 3] == container][:, 2].tolist())
 
     def alive(self, container: int) -> int:
         """Count the container's tasks that are known to live."""

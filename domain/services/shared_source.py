@@ -8,7 +8,8 @@ import structlog
 from attrs import define, field
 
 from ...ports.errors import TracingUnavailable
-from ..model.pod import Container
+from ..model.pod import Container, Pod
+from ..model.selector import ContainerSelector
 from ..model.share import SessionShare
 from ..model.spans import SpanBatch
 from ..model.stats import SourceStats
@@ -31,6 +32,7 @@ class Subscription:
     containers: tuple[Container, ...]
     deliver: Callable[[SpanBatch], None]
     end: Callable[[str], None]
+    selector: ContainerSelector = field(factory=ContainerSelector)
     joined: SourceStats = field(factory=SourceStats)
     failure: str = ""
 
@@ -64,6 +66,7 @@ class SharedSource:
     def __attrs_post_init__(self) -> None:
         """Be told what the loops bring."""
         self.runner.deliver, self.follower.checked = self.deliver, self.end_empty
+        self.follower.could_bring = self.could_bring
 
     @property
     def pipeline(self) -> TracePipeline:
@@ -110,12 +113,24 @@ class SharedSource:
                 subscription.end(f"max-events: {subscription.share.max_spans} were reached")
         if report.strangers:
             self.follower.notice(report.strangers)
-        if report.losses or self.empty():
+        if report.losses:
+            self.follower.lost()
+        if self.empty():
             self.follower.hurry()
 
     def wanted(self) -> set[int]:
         """Return the numbers of the containers some session wants."""
         return {number for one in self.subscriptions.values() for number in one.share.containers}
+
+    def could_bring(self, container: Container) -> bool:
+        """Tell whether a container's pod may bring one that some session wants.
+
+        Of one that nothing but the id is known of, nobody can tell.
+        """
+        pod = Pod(name=container.pod, namespace=container.namespace, uid=container.pod_uid)
+        return not container.name or any(
+            one.selector.could_match_pod(pod) for one in self.subscriptions.values()
+        )
 
     def empty(self) -> list[Subscription]:
         """Return the sessions none of whose tasks is known to live."""
@@ -123,7 +138,7 @@ class SharedSource:
         return [
             one
             for one in self.subscriptions.values()
-            if not any(alive(number) for number in one.share.containers)
+            if one.share.containers and not any(alive(number) for number in one.share.containers)
         ]
 
     def end_empty(self) -> None:

@@ -1,7 +1,7 @@
 """Who shares which source: sessions join and leave, sources open and close."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from copy import deepcopy
 from typing import TypeVar
@@ -12,6 +12,7 @@ from attrs import define, field
 from ...ports.clock import Clock
 from ...ports.errors import TracingUnavailable
 from ...ports.kernel_tracer import KernelTracer, SourceSettings, TraceSource
+from ...ports.pod_discovery import PodDiscovery
 from ...ports.task_directory import TaskDirectory
 from ..model.errors import DataError, TracerError
 from ..model.hook import TracePlan
@@ -23,6 +24,7 @@ from ..model.summary import Summary
 from ..model.task_events import TASK_EVENTS
 from .background import Background
 from .following import TaskFollower
+from .launching import Launchers
 from .pipeline import SourceLayout, TracePipeline
 from .runner import SourceRunner
 from .shared_source import SharedSource, Subscription
@@ -39,14 +41,20 @@ class TraceSources:
     """
 
     tracer: KernelTracer
+    discovery: PodDiscovery
     directory: TaskDirectory
     clock: Clock
     executor: Executor
     settings: SourceSettings
+    _launchers: Launchers = field(init=False)
     _sources: list[SharedSource] = field(factory=list)
     _layouts: dict[frozenset[str], SourceLayout] = field(factory=dict)
     _background: Background = field(factory=Background)
     _lock: asyncio.Lock = field(factory=asyncio.Lock)
+
+    def __attrs_post_init__(self) -> None:
+        """Know no launcher yet."""
+        self._launchers = Launchers(discovery=self.discovery, directory=self.directory)
 
     async def join(self, subscription: Subscription, plan: TracePlan) -> None:
         """Let a session have the events of its plan, of its containers, from now on.
@@ -136,11 +144,12 @@ class TraceSources:
     ) -> None:
         """Have the session's tasks recorded and let its share begin; then a new source starts."""
         follower = source.follower
-        containers = await follower.numbers_of(subscription.containers)
+        containers = await follower.expect(subscription.containers)
         subscription.share.containers.update(containers)
         recorded, source.recorded = source.recorded, set()
         await follower.follow(containers, recorded=recorded)
         await self._subscribe(source, subscription, plan)
+        follower.expected.clear()
         if not source.tasks:
             await self._in_worker(source.pipeline.source.start)
             source.run()
@@ -169,6 +178,7 @@ class TraceSources:
     ) -> SpanBatch | None:
         """Take a session out, whether or not all of it was in, and whatever fails on the way."""
         share = subscription.share
+        source.follower.expected.clear()
         last = not source.subscriptions.keys() - {share.session_id}
         if last:
             with subscription.noting(f"stop {source.name}"):
@@ -203,8 +213,10 @@ class TraceSources:
         fitting = [one for one in self._sources if events <= one.events and not one.failure]
         return min(fitting, key=lambda one: len(one.events), default=None)
 
-    async def _open(self, events: frozenset[str], containers: Iterable[Container]) -> SharedSource:
-        found = await asyncio.gather(*map(self.directory.tasks_of, containers))
+    async def _open(self, events: frozenset[str], containers: Sequence[Container]) -> SharedSource:
+        found = await asyncio.gather(
+            self._launchers.tasks_for(containers), *map(self.directory.tasks_of, containers)
+        )
         tids = {task.tid for tasks in found for task in tasks}
         opened = await self._in_worker(self.tracer.open_source, events, tids, self.settings)
         try:
@@ -225,7 +237,9 @@ class TraceSources:
             raise TracingUnavailable(f"Cannot read this kernel's events: {error}") from error
         pipeline = TracePipeline(source=opened, layout=layout, clock=self.clock)
         runner = SourceRunner(pipeline=pipeline, executor=self.executor, deliver=lambda _: None)
-        follower = TaskFollower(runner=runner, directory=self.directory, clock=self.clock)
+        follower = TaskFollower(
+            runner=runner, directory=self.directory, launchers=self._launchers, clock=self.clock
+        )
         return SharedSource(events=events, runner=runner, follower=follower, recorded=tids)
 
     async def _layout(

@@ -133,6 +133,7 @@ class NodeWiring(containers.DeclarativeContainer):
     sources: providers.Provider[TraceSources] = providers.Singleton(
         TraceSources,
         tracer=tracer,
+        discovery=discovery,
         directory=directory,
         clock=clock,
         executor=executor,

@@ -205,6 +205,7 @@ def make_node(identity: str, settings: SourceSettings) -> Node:
     discovery, exporter, clock = ProcessSessions(), FakeSpanExporter(), SystemClock()
     sources = TraceSources(
         tracer=tracer,
+        discovery=discovery,
         directory=discovery,
         clock=clock,
         executor=drain_executor(),

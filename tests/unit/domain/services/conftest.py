@@ -53,6 +53,7 @@ class World:
     def __attrs_post_init__(self) -> None:
         self.sources = TraceSources(
             tracer=self.kernel,
+            discovery=self.discovery,
             directory=self.directory,
             clock=self.clock,
             executor=self.executor,
