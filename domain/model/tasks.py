@@ -218,8 +218,9 @@ class TaskIndex:
         if self.entering.container_of(own.pid) == container:
             return []
         if own.container == NOBODY or is_stage(self.segments.commands[own.command]):
+            moved = [] if own.container == NOBODY else self._move(own.pid, NOBODY)
             self.entering.put(own.pid, container)
-            return [] if own.container == NOBODY else self._move(own.pid, NOBODY)
+            return moved
         return self._move(own.pid, container)
 
     def exit(self, own: Segment) -> list[int]:
