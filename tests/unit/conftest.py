@@ -67,6 +67,9 @@ class TracerApi:
     script: list[dict[str, Any]] = field(factory=lambda: [span_line(), end_line()])
     summary: dict[str, Any] = field(factory=dict)
     asked: list[tuple[str, str, Any]] = field(factory=list)
+    queries: list[dict[str, str]] = field(factory=list)
+    containers: dict[str, Any] = field(factory=lambda: {"shop": ["web"]})
+    refused: dict[str, Any] = field(factory=dict)
     headers: list[dict[str, str]] = field(factory=list)
     sessions: dict[str, dict[str, Any]] = field(factory=dict)
     gone: list[str] = field(factory=list)
@@ -77,6 +80,7 @@ class TracerApi:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.text()
         self.asked.append((request.method, request.path, json.loads(body) if body else None))
+        self.queries.append(dict(request.query))
         self.headers.append(dict(request.headers))
         if self.refusal is not None:
             return _problem(self.refusal)
@@ -101,7 +105,8 @@ class TracerApi:
             "TraceHook": asked["trace-hook"],
             "TraceParams": [],
             "Context": asked.get("trace-user-context", ""),
-            "Containers": {"shop": ["web"]},
+            "Containers": self.containers,
+            "Refused": self.refused,
             "Output": None,
             "Error": None,
             "Statistics": end_line()["statistics"],

@@ -186,6 +186,31 @@ async def test_pods_hooks_and_sessions_are_values(tracer_api: Any) -> None:
             await tracer.session("1")
 
 
+async def test_pods_are_selected_as_a_trace_selects_them(tracer_api: Any) -> None:
+    container = {"Id": "web", "Isolated": True, "Refused": "It is a virtual machine."}
+    tracer_api.pods = {"shop": {"Containers": {"web": container}}}
+    async with TracerClient(tracer_api.url) as tracer:
+        (pod,) = await tracer.pods(pod="sh[a-z]p", labels="a in (b,c),!d", vmm=True)
+        await tracer.pods(container="w b", namespace="é&=")
+    assert pod.containers[0].refused == "It is a virtual machine."
+    assert tracer_api.queries == [
+        {"pod": "sh[a-z]p", "labels": "a in (b,c),!d", "vmm": "true"},
+        {"container": "w b", "namespace": "é&="},
+    ]
+
+
+async def test_labels_are_a_text_or_exact_and_the_vmm_is_asked_for(tracer_api: Any) -> None:
+    tracer_api.refused = {"shop": {"db": "It is a virtual machine."}}
+    async with TracerClient(tracer_api.url) as tracer:
+        (session,) = await tracer.create(TraceRequest(hook="h", labels="app!=web", vmm=True))
+        await tracer.create(TraceRequest(hook="h", labels={"app": "web"}))
+    first, second = (body for *_, body in tracer_api.asked)
+    assert (first["labels"], first["vmm"]) == ("app!=web", True)
+    assert second["labels"] == {"app": "web"}
+    assert "vmm" not in second
+    assert session.refused == {"shop": {"db": "It is a virtual machine."}}
+
+
 async def test_an_id_that_would_change_the_path_is_never_sent(tracer_api: Any) -> None:
     async with TracerClient(tracer_api.url) as tracer:
         with pytest.raises(ValueError, match="is no id"):

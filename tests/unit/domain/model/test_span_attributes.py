@@ -125,3 +125,9 @@ def test_tags_are_on_every_resource_and_nothing_empty_is() -> None:
     tagged = ServiceResource(tags={"team": "core", "empty": ""})
     assert tagged.attributes == {"service.name": "container-tracer", "team": "core"}
     assert tagged.of(Container(name="c", pod="c"))["team"] == "core"
+
+
+def test_what_the_monitor_of_a_virtual_machine_did_says_so() -> None:
+    kata = evolve(WEB, isolated=True)
+    assert RESOURCE.of(kata) == {**RESOURCE.of(WEB), "container_tracer.traced": "vmm"}
+    assert "container_tracer.traced" not in RESOURCE.of(WEB)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -219,3 +220,13 @@ def test_a_new_thread_of_a_named_process_is_named_alone() -> None:
 )
 def test_people_read_calls_as_they_write_them(span: FakeSpan, text: str) -> None:
     assert calls(span_batch(span)) == [text]
+
+
+def test_what_the_monitor_of_a_virtual_machine_did_says_so() -> None:
+    kata = evolve(WEB, isolated=True)
+    (line,) = json_lines(span_batch(FakeSpan(container=kata)))
+    (plain,) = json_lines(span_batch(FakeSpan()))
+    assert json.loads(line) == {**json.loads(plain), "vmm": True}
+    assert "vmm" not in json.loads(plain)
+    assert container_label(kata) == "shop/web-0 nginx (VMM)"
+    assert container_label(evolve(LONE, isolated=True)) == "builder (VMM)"

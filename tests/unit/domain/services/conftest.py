@@ -72,9 +72,9 @@ class World:
 
     # What the machine does.
 
-    def container(self, name: str, *tids: int) -> Container:
+    def container(self, name: str, *tids: int, isolated: bool = False) -> Container:
         """Let a container run, each of whose tasks is a process of its own."""
-        one = Container(name=name, pod=f"pod-{name}")
+        one = Container(name=name, pod=f"pod-{name}", isolated=isolated)
         self.discovery.pods.append(Pod(name=one.pod, containers=(one,)))
         self.directory.tasks[one.key] = ()
         for tid in tids:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from container_tracer.domain.model.hook import InvalidArguments, UnknownHook
+from container_tracer.domain.model.isolation import IsolatedContainer
 from container_tracer.domain.model.selector import NoMatchingContainer
 from container_tracer.domain.model.session import (
     HookUnavailable,
@@ -340,6 +341,41 @@ async def test_a_request_that_cannot_be_is_refused(
     with pytest.raises(error, match=said):
         await world.sessions.create(world.request(**changes))
     assert world.sessions.list() == ()
+
+
+async def test_virtual_machines_are_refused_and_the_others_traced(world: Any) -> None:
+    world.container("web", 100)
+    kata = world.container("db", 200, isolated=True)
+    session = await world.sessions.create(world.request())
+    assert [one.name for one in session.containers] == ["web"]
+    assert [one.container for one in session.refused] == [kata]
+    world.call(100)
+    world.call(200)
+    await world.sessions.stop(session.session_id)
+    assert [tid for _, tid, _ in world.spans()] == [100]
+
+
+async def test_a_session_of_virtual_machines_alone_is_refused_unless_it_asks_for_them(
+    world: Any,
+) -> None:
+    world.container("db", 200, isolated=True)
+    with pytest.raises(IsolatedContainer, match="runs in a virtual machine"):
+        await world.sessions.create(world.request())
+    assert world.sessions.list() == ()
+    session = await world.sessions.create(world.request(vmm=True))
+    assert ([one.name for one in session.containers], session.refused) == (["db"], ())
+    world.call(200)
+    await world.sessions.stop(session.session_id)
+    assert [tid for _, tid, _ in world.spans()] == [200]
+
+
+async def test_a_session_that_starts_later_refuses_what_is_there_then(world: Any) -> None:
+    world.container("web", 100)
+    session = await world.sessions.create(world.request(run=False))
+    kata = world.container("db", 200, isolated=True)
+    await world.sessions.start(session.session_id)
+    assert [one.name for one in session.containers] == ["web"]
+    assert [one.container for one in session.refused] == [kata]
 
 
 async def test_no_container_or_no_discovery_is_no_session(world: Any) -> None:

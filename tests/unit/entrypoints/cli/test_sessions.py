@@ -25,6 +25,16 @@ async def test_sessions_are_listed_shown_changed_and_deleted(
     assert tracer_api.sessions == {}
 
 
+async def test_what_a_session_refused_is_shown_with_the_reason(
+    commands: Any, tracer_api: Any
+) -> None:
+    tracer_api.refused = {"db-0": {"db": "Container db runs in a virtual machine."}}
+    await commands.run("trace", "*", "trace_syscalls", "--keep")
+    (session,) = tracer_api.sessions
+    shown = (await commands.run("sessions", "show", session)).out
+    assert "Refused:    Container db runs in a virtual machine." in shown
+
+
 async def test_session_documents_are_those_of_the_api(commands: Any, tracer_api: Any) -> None:
     await commands.run("trace", "shop", "trace_syscalls", "--keep", "-o", "json")
     assert json.loads(commands.out.getvalue()) == tracer_api.sessions

@@ -45,6 +45,19 @@ def test_a_pipe_gets_everything() -> None:
     )
 
 
+def test_namespaces_are_shown_from_where_two_pods_have_one_name() -> None:
+    lines = SpanLines()
+    pods = [("blue", "web-0"), ("blue", "db-0"), ("green", "web-0"), ("blue", "web-0")]
+    shown = [lines.line(span(namespace=place, pod=pod)).split()[1] for place, pod in pods]
+    assert shown == ["web-0", "db-0", "green/web-0", "blue/web-0"]
+
+
+def test_what_a_virtual_machine_monitor_did_is_marked() -> None:
+    assert "shop web (VMM) " in SpanLines().line(span(vmm=True))
+    assert "shop (VMM) " in SpanLines().line(span(container="shop", vmm=True))
+    assert " web (VMM) " in SpanLines().line(span(pod="", vmm=True))
+
+
 def test_wide_adds_date_namespace_and_process() -> None:
     line = SpanLines(wide=True).line(span())
     assert "2026-11-20T22:00:00.123456789Z  default/shop web  nginx 10/11" in line

@@ -51,6 +51,17 @@ async def test_top_takes_the_last_word_for_a_hook_only_if_there_is_one(
         await commands.run("top", "shop", "web", "trace_dreams", *once)
 
 
+async def test_top_of_labels_is_a_session_of_its_own(commands: Any, tracer_api: Any) -> None:
+    tracer_api.summary = SUMMARY
+    tracer_api.refused = {"db-0": {"db": "Container db runs in a virtual machine."}}
+    ran = await commands.run("top", "-l", "app=web", "--count", "1", "--interval", "0.1")
+    (body,) = (body for method, _, body in tracer_api.asked if method == "POST")
+    assert (body["labels"], body["trace-hook"]) == ("app=web", "trace_syscalls")
+    assert ran.err == "Not traced: Container db runs in a virtual machine.\n"
+    with pytest.raises(UsageError, match="for a new one"):
+        await commands.run("top", "123", "-n", "shop")
+
+
 async def test_top_of_a_session_leaves_it_and_ends_with_it(commands: Any, tracer_api: Any) -> None:
     await commands.run("trace", "shop", "trace_syscalls", "--keep")
     (session,) = tracer_api.sessions

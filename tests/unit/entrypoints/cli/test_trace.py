@@ -123,7 +123,46 @@ async def test_kept_it_runs_with_the_nodes_exporters_and_its_id_is_printed(
     assert (body["run"], body["trace-user-context"]) == (True, "why?")
 
 
-@pytest.mark.parametrize("words", [[], ["shop"], ["a", "b", "c", "d"]])
+async def test_a_target_can_be_narrowed_down_or_be_labels_alone(
+    commands: Any, tracer_api: Any
+) -> None:
+    narrow = ("-n", "sh*", "-l", "app in (web,api),!canary", "--vmm")
+    await commands.run("trace", "web-[0-4]", "trace_syscalls", *narrow, "--keep")
+    await commands.run("trace", "trace_syscalls", "-l", "app", "--keep")
+    first, second = (body for method, _, body in tracer_api.asked if method == "POST")
+    assert (first["pod"], first["namespace"], first["labels"], first["vmm"]) == (
+        "web-[0-4]",
+        "sh*",
+        "app in (web,api),!canary",
+        True,
+    )
+    assert (second["labels"], second["trace-hook"]) == ("app", "trace_syscalls")
+    assert "pod" not in second
+    assert "vmm" not in second
+
+
+@pytest.mark.parametrize("keep", [("--keep",), ()])
+async def test_what_is_not_traced_is_said(
+    commands: Any, tracer_api: Any, keep: tuple[str, ...]
+) -> None:
+    tracer_api.refused = {"db-0": {"db": "Container db of pod db-0 runs in a virtual machine."}}
+    ran = await commands.run("trace", "*", "trace_syscalls", *keep)
+    said = "Not traced: Container db of pod db-0 runs in a virtual machine."
+    assert ran.err.splitlines()[0] == said
+
+
+async def test_pods_of_one_name_are_shown_with_their_namespaces(
+    commands: Any, tracer_api: Any, lines: Any
+) -> None:
+    tracer_api.containers = {"default/shop": ["web"], "bank/shop": ["web"]}
+    ran = await commands.run("trace", "shop", "trace_syscalls")
+    assert ran.out.splitlines()[1].split()[1:3] == ["default/shop", "web"]
+    tracer_api.script = [lines.span(vmm=True), lines.end()]
+    ran = await commands.run("trace", "shop", "trace_syscalls")
+    assert ran.out.splitlines()[-1].split()[1:4] == ["default/shop", "web", "(VMM)"]
+
+
+@pytest.mark.parametrize("words", [[], ["shop"], ["a", "b", "c", "d"], ["-l", "app"]])
 async def test_too_few_and_too_many_words_are_refused(commands: Any, words: list[str]) -> None:
     with pytest.raises(UsageError, match="Say what to trace"):
         await commands.run("trace", *words)
