@@ -56,7 +56,7 @@ class SpanEncoder:
     max_request_bytes: int = field(default=MAX_REQUEST_BYTES, kw_only=True)
     _vocabulary: Vocabulary = field(factory=lambda: Vocabulary(()))
     _tasks: TaskAttributes = field(factory=TaskAttributes)
-    _resources: dict[tuple[str, ...], bytes] = field(factory=dict)
+    _resources: dict[tuple[str | bool, ...], bytes] = field(factory=dict)
 
     def spans(self, traced: TracedBatch, session: SessionTrace) -> list[Request]:
         """Encode a batch as requests, its spans in their order; no spans make no request.
@@ -129,7 +129,7 @@ class SpanEncoder:
 
     def _described(self, container: Container) -> bytes:
         one = container
-        key = (*one.key, one.pod_uid, one.image, one.runtime)
+        key = (*one.key, one.pod_uid, one.image, one.runtime, one.isolated)
         if key not in self._resources:
             if len(self._resources) >= _RESOURCES_KEPT:
                 self._resources.clear()

@@ -108,8 +108,10 @@ def cri_pods(
         if one.sandbox_id in by_id and _runs(one, details.get(one.container_id))
     ]
     isolated = _sharing_one_pid(running, details)
+    oldest_first = sorted(by_id.values(), key=_sandbox_age)
+    labels = {_pod_key(one): one.labels for one in oldest_first}
     members: dict[tuple[str, str, str], list[Container]] = {
-        _pod_key(one): [] for one in sorted(by_id.values(), key=_sandbox_age) if one.ready
+        _pod_key(one): [] for one in oldest_first if one.ready
     }
     for one in running:
         sandbox, known = by_id[one.sandbox_id], details[one.container_id]
@@ -118,7 +120,13 @@ def cri_pods(
         )
         members.setdefault(_pod_key(sandbox), []).append(made)
     return tuple(
-        Pod(name=name, namespace=namespace, uid=uid, containers=tuple(inside))
+        Pod(
+            name=name,
+            namespace=namespace,
+            uid=uid,
+            labels=labels[namespace, name, uid],
+            containers=tuple(inside),
+        )
         for (namespace, name, uid), inside in members.items()
     )
 

@@ -12,6 +12,9 @@ from .pod import Container, Pod
 
 _CHARACTER_SET = re.compile(r"\[!?+\]?+[^]]*\]")
 
+_KUBELET_LABELS = "io.kubernetes."
+"""What the labels begin with that a container has and its pod has not."""
+
 
 class NoMatchingContainer(RequestError):
     """A selection is well formed, but nothing that runs here matches it."""
@@ -69,7 +72,11 @@ class ContainerSelector:
         """
         if not self._names_pod(pod.namespace, pod.name):
             return False
-        return pod.labels is None or self.labels.matches(pod.labels)
+        return pod.labels is None or all(
+            one.matches(pod.labels)
+            for one in self.labels.requirements
+            if not one.key.startswith(_KUBELET_LABELS)
+        )
 
     def matching(self, pods: Iterable[Pod]) -> tuple[Container, ...]:
         """Return the containers meant, of which there may be none."""

@@ -37,6 +37,33 @@ def test_a_session_is_kept_watched_stopped_started_and_deleted(
     client("sessions", "show", session, code=1)
 
 
+def test_a_preview_shows_what_a_session_of_its_words_takes(
+    private: Private, server: str, box: Box
+) -> None:
+    def client(*argv: str, code: int = 0) -> str:
+        ran = private.run("--server", server, *argv)
+        assert ran.returncode == code, ran.stderr
+        return ran.stdout + ran.stderr
+
+    pattern = f"[a-c]li-{box.name.removeprefix('cli-')}"
+    words = (pattern, "python*")
+    narrow = ("-l", "!no-such-label,app!=other", "-n", "")
+    preview = json.loads(client("pods", "--match", *words, *narrow, "-o", "json"))
+    assert [one["Parent"] for pod in preview.values() for one in pod["Containers"].values()] == [
+        [box.pid]
+    ]
+    session = client("trace", *words, "trace_syscalls", *narrow, "--keep").strip()
+    (made,) = json.loads(client("sessions", "show", session, "-o", "json")).values()
+    client("sessions", "delete", session)
+    assert made["Containers"] == {pod: list(one["Containers"]) for pod, one in preview.items()}
+    assert made["Refused"] == {}
+    for nothing in (("--match", "[!c]li-*"), ("--match", box.name, "-l", "no-such-label")):
+        assert "No running container matches pod" in client("pods", *nothing)
+    assert "No running container matches pod" in client(
+        "trace", box.name, "trace_syscalls", "-l", "app=web", code=1
+    )
+
+
 def test_a_trace_on_a_server_is_deleted_when_it_is_over(
     private: Private, server: str, box: Box
 ) -> None:

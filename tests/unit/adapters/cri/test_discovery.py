@@ -35,6 +35,7 @@ async def test_what_the_runtime_says_is_all_there(
         name="web-0",
         namespace="demo",
         uid="u1",
+        labels={"app": "web"},
         containers=(
             Container(
                 name="main",

@@ -146,7 +146,7 @@ class TestPods:
 
     def test_a_pod_is_there_before_its_containers_and_gone_with_its_sandbox(self) -> None:
         (pod,) = cri_pods([sandbox()], [], {})
-        assert pod == Pod(name="web-0", namespace="demo", uid="u1")
+        assert pod == Pod(name="web-0", namespace="demo", uid="u1", labels=sandbox().labels)
         assert cri_pods([sandbox(ready=False)], [], {}) == ()
 
     def test_a_container_that_outlives_its_sandbox_is_listed(self) -> None:

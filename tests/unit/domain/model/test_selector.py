@@ -111,6 +111,8 @@ def test_the_labels_of_a_pod_count_where_they_are_known() -> None:
     assert not selector.could_match_pod(Pod(name="p", labels={"app": "db"}))
     assert not selector.could_match_pod(Pod(name="p", labels={}))
     assert selector.could_match_pod(Pod(name="p"))
+    of_container = ContainerSelector(labels="io.kubernetes.container.name=web")
+    assert of_container.could_match_pod(Pod(name="p", labels={"app": "db"}))
 
 
 def test_nothing_that_matches_is_no_error_where_it_may_be() -> None:
