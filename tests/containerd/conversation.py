@@ -39,9 +39,12 @@ class Conversation:
         return {PLACE: self.folder}
 
     @staticmethod
-    def command(threads: int = 0) -> tuple[str, ...]:
-        """Return the command that runs the workload with so many threads."""
-        workload = f"exec /bin/workload {threads} < {PLACE}/in > {PLACE}/out"
+    def command(threads: int = 0, *, prefix: str = "") -> tuple[str, ...]:
+        """Return the command that runs the workload with so many threads.
+
+        `prefix` is for what changes something and then runs the rest, such as `unshare`.
+        """
+        workload = f"exec {prefix} /bin/workload {threads} < {PLACE}/in > {PLACE}/out"
         return "/bin/sh", "-c", workload
 
     def tell(self, line: str) -> list[int]:

@@ -133,7 +133,6 @@ class RealPod:
         *command: str,
         mounts: Mapping[str, Path] | None = None,
         environment: Mapping[str, str] | None = None,
-        privileged: bool = False,
     ) -> RealContainer:
         """Make a container that runs a command. `mounts` are folders of the host, by place.
 
@@ -161,7 +160,7 @@ class RealPod:
             linux=cri.LinuxContainerConfig(
                 resources=cri.LinuxContainerResources(cpu_shares=2, oom_score_adj=1000),
                 security_context=cri.LinuxContainerSecurityContext(
-                    privileged=privileged,
+                    privileged=self.config.linux.security_context.privileged,
                     namespace_options=self.config.linux.security_context.namespace_options,
                 ),
             ),
@@ -216,6 +215,7 @@ class Pods:
         namespace: str = "default",
         labels: Mapping[str, str] | None = None,
         pid_mode: PidMode = "CONTAINER",
+        privileged: bool = False,
     ) -> RealPod:
         """Start a pod, without containers so far."""
         uid = str(uuid.uuid4())
@@ -234,7 +234,9 @@ class Pods:
             },
             linux=cri.LinuxPodSandboxConfig(
                 cgroup_parent=f"{self.cgroup}/kubepods/besteffort/pod{uid}",
-                security_context=cri.LinuxSandboxSecurityContext(namespace_options=options),
+                security_context=cri.LinuxSandboxSecurityContext(
+                    namespace_options=options, privileged=privileged
+                ),
             ),
         )
         request = cri.RunPodSandboxRequest(config=config)

@@ -2,11 +2,11 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from container_tracer.domain.model.stats import parse_cpu_counters
 from tests.integration.node.conftest import Node, wait_for
@@ -99,7 +99,6 @@ class Session:
 
     node: Node
     session_id: str
-    _kernel: dict[int, int] = field(factory=dict, init=False)
 
     @classmethod
     def start(cls, node: Node, arguments: str, selection: Mapping[str, object]) -> "Session":
@@ -124,6 +123,19 @@ class Session:
         assert status == 200, answer
         one: dict[str, Any] = answer[self.session_id]
         return one
+
+    def summary_rows(
+        self, true: Callable[[list[dict[str, Any]]], bool], what: str
+    ) -> list[dict[str, Any]]:
+        """Wait until something is true of the rows of its summary, and return them."""
+        rows: list[dict[str, Any]] = []
+
+        def look() -> bool:
+            rows[:] = self.node.ask("GET", f"{self.path}/summary")[1][self.session_id]["Calls"]
+            return true(rows)
+
+        wait_for(look, what)
+        return rows
 
     def wait_for_containers(self, expected: Mapping[str, list[str]]) -> None:
         """Wait until these, by pod, are the containers it traces or has traced."""
