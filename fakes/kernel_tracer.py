@@ -20,6 +20,7 @@ from ..domain.model.stats import CpuCounters
 from ..ports.errors import EventUnavailable, PortError
 from ..ports.kernel_tracer import SourceSettings, SubBuffers
 from .cpu_buffer import FakeCpu
+from .event_filter import check_filter, passes
 from .event_record import FieldValue
 from .sub_buffer import sub_buffers
 
@@ -37,6 +38,8 @@ NEWTASK, EXIT = "task:task_newtask", "sched:sched_process_exit"
 class FakeTraceSource:
     """One open source; `followed` and `unfollowed` are what the kernel would answer.
 
+    `filters`, of a watch, are those of its events: it records them whoever makes them.
+
     `follows` has what `follow` was called with. The next such call leaves out those in
     `leaves_out`, as the kernel does with tasks made meanwhile.
 
@@ -52,6 +55,7 @@ class FakeTraceSource:
     unfollowed: set[int] = field(factory=set)
     follows: list[set[int]] = field(factory=list)
     leaves_out: set[int] = field(factory=set)
+    filters: Mapping[str, str] | None = None
     on: bool = False
     closed: bool = False
     cpus: list[FakeCpu] = field(factory=list)
@@ -67,7 +71,7 @@ class FakeTraceSource:
     ) -> None:
         """Record an event, if the kernel would; follow tasks that begin, forget those that end."""
         listed = tid in self.followed, tid in self.unfollowed
-        if self.on and event in self._events and listed == (True, False):
+        if self.on and event in self._events and self._wants(event, values, listed):
             self.cpus[cpu].write(self._events[event], values, tid=tid, at_ns=at_ns)
             self._tell()
         lists = (self.followed, self.unfollowed)
@@ -77,6 +81,13 @@ class FakeTraceSource:
                 tids.add(child)
             if event == EXIT:
                 tids.discard(tid)
+
+    def _wants(
+        self, event: str, values: Mapping[str, FieldValue], listed: tuple[bool, bool]
+    ) -> bool:
+        if self.filters is None:
+            return listed == (True, False)
+        return passes(self.filters[event], values)
 
     def put(self, page: bytes, *, cpu: int = 0) -> None:
         """Queue a sub-buffer as it is."""
@@ -153,8 +164,9 @@ class FakeTraceSource:
 class FakeKernelTracer:
     """A kernel whose events are those of `formats`, by name; it keeps every source it opened.
 
-    `failures` may have an error for `event_names`, `open_source`, `remove_leftovers`, and for
-    every method of a source. `capacity` is how many whole sub-buffers a CPU holds.
+    `failures` may have an error for `event_names`, `open_source`, `open_watch`,
+    `remove_leftovers`, and for every method of a source. `capacity` is how many whole
+    sub-buffers a CPU holds.
     """
 
     formats: Mapping[str, str]
@@ -180,6 +192,23 @@ class FakeKernelTracer:
     ) -> FakeTraceSource:
         """Make a source, not yet recording."""
         self._check("open_source")
+        return self._open(events, settings, followed=set(tids))
+
+    def open_watch(self, events: Mapping[str, str], settings: SourceSettings) -> FakeTraceSource:
+        """Make a source of everybody's events, not yet recording."""
+        self._check("open_watch")
+        for event, text in events.items():
+            check_filter(event, text)
+        return self._open(frozenset(events), settings, filters=dict(events))
+
+    def _open(
+        self,
+        events: frozenset[str],
+        settings: SourceSettings,
+        *,
+        followed: set[int] | None = None,
+        filters: Mapping[str, str] | None = None,
+    ) -> FakeTraceSource:
         if missing := events - self.formats.keys():
             raise EventUnavailable(f"This kernel does not have {', '.join(sorted(missing))}.")
         layout = parse_header_page(self.header_page)
@@ -189,7 +218,8 @@ class FakeKernelTracer:
             settings=settings,
             header_page=self.header_page,
             failures=self.failures,
-            followed=set(tids),
+            followed=followed or set(),
+            filters=filters,
             cpus=[FakeCpu(cpu, layout, self.capacity) for cpu in range(self.cpu_count)],
         )
         self.sources.append(source)

@@ -96,5 +96,13 @@ class KernelTracer(Protocol):
         Raises `TracingUnavailable` or `EventUnavailable`, and then leaves nothing behind.
         """
 
+    def open_watch(self, events: Mapping[str, str], settings: SourceSettings) -> TraceSource:
+        """Prepare a source that records everybody's events, not yet recording.
+
+        `events` maps names of events to filters as the kernel reads them, empty for every event.
+        It follows nobody: being told to follow tasks would leave all others out.
+        Raises `TracingUnavailable` or `EventUnavailable`, and then leaves nothing behind.
+        """
+
     def remove_leftovers(self) -> tuple[str, ...]:
         """Remove what an earlier run of this same node left in the kernel; return the names."""

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -51,6 +51,27 @@ class TracefsKernelTracer:
         self, events: frozenset[str], tids: Iterable[int], settings: SourceSettings
     ) -> TraceSource:
         """Set up an instance, not yet recording; what fails half-way is removed."""
+        pids = map(str, sorted(tids) or [NOBODY])
+        return self._open(events, settings, lambda one: one.append("set_event_pid", pids))
+
+    def open_watch(self, events: Mapping[str, str], settings: SourceSettings) -> TraceSource:
+        """Set up an instance without a list of pids: the kernel then records everybody."""
+
+        def set_filters(instance: Instance) -> None:
+            for event, text in events.items():
+                if text:
+                    with event_errors(f"{event} with the filter {text!r}"):
+                        instance.write(f"events/{event.replace(':', '/', 1)}/filter", text)
+
+        return self._open(frozenset(events), settings, set_filters)
+
+    def _open(
+        self,
+        events: frozenset[str],
+        settings: SourceSettings,
+        limit: Callable[[Instance], None],
+    ) -> TraceSource:
+        """Set up an instance; `limit` says what of the events it is to record."""
         root, known = self._root(), self._events or self.event_names()
         if missing := events - known:
             names = ", ".join(sorted(missing)[:5])
@@ -61,7 +82,7 @@ class TracefsKernelTracer:
             with tracing_errors(f"make the tracefs instance {instance.path}"):
                 instance.create()
                 header_page = self._prepare(instance, settings)
-                instance.append("set_event_pid", map(str, sorted(tids) or [NOBODY]))
+                limit(instance)
             formats = {event: self._format(root, event) for event in events}
             self._enable(instance, events, known)
             source = TracefsSource(instance, formats, header_page, _sub_buffer_size(instance))

@@ -54,7 +54,7 @@ def main() -> None:
 async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     """Serve until a signal, then stop everything."""
     wiring = NodeWiring(settings=settings)
-    sessions = wiring.sessions()
+    sessions, upkeep = wiring.sessions(), wiring.upkeep()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="worker")
@@ -62,6 +62,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await asyncio.to_thread(sessions.prepare)
+    await upkeep.start()
     with listener:
         async with serving(wiring.app(), listener, grace_seconds=GRACE_SECONDS):
             _log.info("node.serving", node=settings.node_name, **_address(listener))
@@ -69,7 +70,9 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
             await stopping.wait()
             _log.info("node.stopping", sessions=len(sessions.list()))
             try:
-                await asyncio.wait_for(sessions.close(), STOP_SECONDS - GRACE_SECONDS)
+                async with asyncio.timeout(STOP_SECONDS - GRACE_SECONDS):
+                    await sessions.close()
+                    await upkeep.close()
             except TimeoutError:
                 _log.error("node.not_stopped_in_time")
     await _leave_no_worker(workers)

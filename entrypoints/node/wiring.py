@@ -20,9 +20,11 @@ from ...adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
 from ...domain.model.hook import TraceHook
 from ...domain.model.span_attributes import ServiceResource
 from ...domain.services.admission import SessionSettings
+from ...domain.services.container_watch import ContainerWatch
 from ...domain.services.inventory import PodInventory
 from ...domain.services.sessions import TraceSessions
 from ...domain.services.sources import TraceSources
+from ...domain.services.upkeep import Upkeep
 from ...ports.clock import Clock
 from ...ports.kernel_tracer import KernelTracer, SourceSettings
 from ...ports.pod_discovery import PodDiscovery
@@ -128,7 +130,13 @@ class NodeWiring(containers.DeclarativeContainer):
     hooks: providers.Provider[tuple[TraceHook, ...]] = providers.Singleton(built_in_hooks)
 
     inventory: providers.Provider[PodInventory] = providers.Singleton(
-        PodInventory, discovery=discovery
+        PodInventory, discovery=discovery, directory=directory, clock=clock
+    )
+    watch: providers.Provider[ContainerWatch] = providers.Singleton(
+        ContainerWatch, tracer=tracer, directory=directory, inventory=inventory, clock=clock
+    )
+    upkeep: providers.Provider[Upkeep] = providers.Singleton(
+        Upkeep, watch=watch, inventory=inventory
     )
     sources: providers.Provider[TraceSources] = providers.Singleton(
         TraceSources,

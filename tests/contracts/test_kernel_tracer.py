@@ -354,6 +354,32 @@ class TestKernelTracer:
             assert len(source.read(1 << 20).cpu) == 0
             assert source.counters() == ()
 
+    def test_a_watch_records_everybody_but_only_what_passes_its_filters(
+        self, machine: Machine
+    ) -> None:
+        events = {ENTER: "", "task:task_newtask": "clone_flags & 0x200000000"}
+        watch = machine.tracer.open_watch(events, SMALL)
+        try:
+            machine.call(machine.neighbour, 3)
+            assert calls_of(watch, machine.neighbour) == 0
+            watch.start()
+            machine.call(machine.task, 2)
+            machine.call_in_child(machine.neighbour, 4)
+            assert watch.formats.keys() == events.keys()
+            tables = read_all(watch)
+            forks = parse_event_format(watch.formats["task:task_newtask"]).event_id
+            assert sum(int((table.tid == machine.task).sum()) for table in tables) == 2
+            assert sum(map(len, tables)) >= 2 + 4
+            assert not any((table.event_id == forks).any() for table in tables)
+        finally:
+            watch.close()
+        assert machine.instances() == set()
+
+    def test_a_watch_whose_filter_cannot_be_read_leaves_nothing(self, machine: Machine) -> None:
+        with pytest.raises(EventUnavailable, match="filter 'nonsense of a filter'"):
+            machine.tracer.open_watch({ENTER: "nonsense of a filter"}, SMALL)
+        assert machine.instances() == set()
+
     def test_sources_are_independent(self, machine: Machine) -> None:
         with opened(machine) as one, opened(machine) as other:
             assert one.name != other.name

@@ -214,7 +214,7 @@ def make_node(identity: str, settings: SourceSettings) -> Node:
     sessions = TraceSessions(
         settings=SessionSettings(node=identity, exporters=("fake",)),
         hooks=(TraceSyscalls(),),
-        inventory=PodInventory(discovery=discovery),
+        inventory=PodInventory(discovery=discovery, directory=discovery, clock=clock),
         trace_sources=sources,
         tracer=tracer,
         exporters={"fake": exporter},

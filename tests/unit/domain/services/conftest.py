@@ -62,7 +62,9 @@ class World:
         self.sessions = TraceSessions(
             settings=SessionSettings(node="node-1", exporters=("fake",), max_sessions=8),
             hooks=(TraceSyscalls(),),
-            inventory=PodInventory(discovery=self.discovery),
+            inventory=PodInventory(
+                discovery=self.discovery, directory=self.directory, clock=self.clock
+            ),
             trace_sources=self.sources,
             tracer=self.kernel,
             exporters={"fake": self.exporter, "other": self.other_exporter},

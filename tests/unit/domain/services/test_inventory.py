@@ -7,7 +7,9 @@ from attrs import define, field
 from container_tracer.domain.model.pod import Pod
 from container_tracer.domain.model.selector import ContainerSelector, NoMatchingContainer
 from container_tracer.domain.services.inventory import PodInventory
+from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.pod_discovery import FakePodDiscovery
+from container_tracer.fakes.task_directory import FakeTaskDirectory
 from container_tracer.ports.errors import DiscoveryFailed
 
 
@@ -23,9 +25,13 @@ class SlowDiscovery(FakePodDiscovery):
         return tuple(self.pods)
 
 
+def inventory_of(discovery: FakePodDiscovery) -> PodInventory:
+    return PodInventory(discovery=discovery, directory=FakeTaskDirectory(), clock=FakeClock())
+
+
 async def test_those_who_wait_for_a_look_share_the_next_one() -> None:
     discovery = SlowDiscovery()
-    inventory = PodInventory(discovery=discovery)
+    inventory = inventory_of(discovery)
     early = asyncio.create_task(inventory.pods(), name="early")
     await asyncio.sleep(0)
     late = [asyncio.create_task(inventory.pods(), name=f"late {n}") for n in range(4)]
@@ -37,7 +43,7 @@ async def test_those_who_wait_for_a_look_share_the_next_one() -> None:
 
 async def test_an_answer_is_never_older_than_the_question() -> None:
     discovery = FakePodDiscovery()
-    inventory = PodInventory(discovery=discovery)
+    inventory = inventory_of(discovery)
     for count in range(3):
         assert len(await inventory.pods()) == count
         discovery.pods.append(Pod(name=f"pod-{count}"))
