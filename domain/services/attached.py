@@ -6,6 +6,8 @@ from typing import Protocol
 from attrs import frozen
 
 from ..model.attachments import Attachment
+from .attachment_queue import AttachmentQueue
+from .container_watch import ContainerWatch
 
 
 class Attached(Protocol):
@@ -36,3 +38,23 @@ class NothingAttached:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+@frozen(kw_only=True, eq=False)
+class WatchedAttachments:
+    """What the node's watch tells one source."""
+
+    watch: ContainerWatch
+    queue: AttachmentQueue
+
+    def known_until_ns(self, now_ns: int) -> int:
+        """Have the watch read on; return until when it knows everything."""
+        return self.watch.known_until_ns(now_ns)
+
+    def take(self, until_ns: int) -> Sequence[Attachment]:
+        """Take them from the queue."""
+        return self.queue.take(until_ns)
+
+    def close(self) -> None:
+        """Give the queue back."""
+        self.queue.close()

@@ -17,9 +17,13 @@ _log = structlog.get_logger()
 
 @define(eq=False)
 class AttachmentQueue:
-    """Attachments from its beginning on, for one reader. Safe for threads."""
+    """Attachments from its beginning on, for one reader. Safe for threads.
+
+    `_told` is called with each as it comes, in whichever thread.
+    """
 
     _closed: Callable[["AttachmentQueue"], None]
+    _told: Callable[[Attachment], None]
     _waiting: list[Attachment] = field(factory=list, repr=False)
     _lock: Lock = field(factory=Lock, repr=False)
 
@@ -30,6 +34,7 @@ class AttachmentQueue:
             if len(self._waiting) > MAX_WAITING:
                 del self._waiting[: MAX_WAITING // 2]
                 _log.error("watch.attachments_dropped", count=MAX_WAITING // 2)
+        self._told(attachment)
 
     def take(self, until_ns: int) -> list[Attachment]:
         """Take those from before a time, in order."""

@@ -6,6 +6,7 @@ tell from when on a process is a container's.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
 
@@ -76,9 +77,9 @@ class ContainerWatch:
 
     # What sources ask, in their worker threads.
 
-    def queue(self) -> AttachmentQueue:
-        """Return a queue of all attachments from now on."""
-        queue = AttachmentQueue(self._unqueue)
+    def queue(self, told: Callable[[Attachment], None] = lambda _: None) -> AttachmentQueue:
+        """Return a queue of all attachments from now on; `told` is called as they come."""
+        queue = AttachmentQueue(self._unqueue, told)
         with self._lock:
             self._queues.append(queue)
         return queue

@@ -14,6 +14,7 @@ from ...ports.errors import TracingUnavailable
 from ...ports.kernel_tracer import KernelTracer, SourceSettings, TraceSource
 from ...ports.pod_discovery import PodDiscovery
 from ...ports.task_directory import TaskDirectory
+from ..model.attachments import Attachment
 from ..model.errors import DataError, TracerError
 from ..model.hook import TracePlan
 from ..model.pod import Container
@@ -22,7 +23,9 @@ from ..model.spans import SpanBatch
 from ..model.stats import SessionStats, SourceStats
 from ..model.summary import Summary
 from ..model.task_events import TASK_EVENTS
+from .attached import WatchedAttachments
 from .background import Background
+from .container_watch import ContainerWatch
 from .following import TaskFollower
 from .launching import Launchers
 from .pipeline import SourceLayout, TracePipeline
@@ -46,6 +49,7 @@ class TraceSources:
     clock: Clock
     executor: Executor
     settings: SourceSettings
+    watch: ContainerWatch | None = None
     _launchers: Launchers = field(init=False)
     _sources: list[SharedSource] = field(factory=list)
     _layouts: dict[frozenset[str], SourceLayout] = field(factory=dict)
@@ -240,6 +244,8 @@ class TraceSources:
         follower = TaskFollower(
             runner=runner, directory=self.directory, launchers=self._launchers, clock=self.clock
         )
+        if self.watch:
+            pipeline.attached = _watched(self.watch, follower)
         return SharedSource(events=events, runner=runner, follower=follower, recorded=tids)
 
     async def _layout(
@@ -259,6 +265,7 @@ class TraceSources:
 
     async def _close(self, source: SharedSource) -> None:
         await asyncio.gather(*source.tasks, return_exceptions=True)
+        source.pipeline.attached.close()
         try:
             async with source.runner.lock:
                 await self._in_worker(source.pipeline.source.close)
@@ -274,3 +281,14 @@ class TraceSources:
 
     async def _in_worker(self, call: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
+
+
+def _watched(watch: ContainerWatch, follower: TaskFollower) -> WatchedAttachments:
+    loop = asyncio.get_running_loop()
+    queue = watch.queue(lambda one: _tell(loop, follower, one))
+    return WatchedAttachments(watch=watch, queue=queue)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, follower: TaskFollower, one: Attachment) -> None:
+    if one.container_id and not loop.is_closed():
+        loop.call_soon_threadsafe(follower.attached, one)

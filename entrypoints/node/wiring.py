@@ -143,6 +143,7 @@ class NodeWiring(containers.DeclarativeContainer):
         tracer=tracer,
         discovery=discovery,
         directory=directory,
+        watch=watch,
         clock=clock,
         executor=executor,
         settings=providers.Factory(_source_settings, settings),
