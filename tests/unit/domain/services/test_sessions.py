@@ -348,7 +348,7 @@ async def test_virtual_machines_are_refused_and_the_others_traced(world: Any) ->
     kata = world.container("db", 200, isolated=True)
     session = await world.sessions.create(world.request())
     assert [one.name for one in session.containers] == ["web"]
-    assert [one.container for one in session.refused] == [kata]
+    assert [one.container.key for one in session.refused] == [kata.key]
     world.call(100)
     world.call(200)
     await world.sessions.stop(session.session_id)
@@ -375,7 +375,7 @@ async def test_a_session_that_starts_later_refuses_what_is_there_then(world: Any
     kata = world.container("db", 200, isolated=True)
     await world.sessions.start(session.session_id)
     assert [one.name for one in session.containers] == ["web"]
-    assert [one.container for one in session.refused] == [kata]
+    assert [one.container.key for one in session.refused] == [kata.key]
 
 
 async def test_no_container_or_no_discovery_is_no_session(world: Any) -> None:
