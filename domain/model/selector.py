@@ -57,6 +57,11 @@ class ContainerSelector:
         ):
             check_wildcard(what, pattern)
 
+    @property
+    def place(self) -> str:
+        """Say which pods are named: `namespace/pod`, or `pod` where the namespace is open."""
+        return self.pod if self.namespace == "*" else f"{self.namespace}/{self._pod}"
+
     def matches(self, container: Container) -> bool:
         """Tell whether the container is meant."""
         return (
@@ -98,8 +103,12 @@ class ContainerSelector:
         return f"pod {self.pod!r}, container {self.container!r}{namespace}{labels}"
 
     def _names_pod(self, namespace: str, name: str) -> bool:
-        in_pod, _, pod = self.pod.rpartition("/")
-        return fnmatchcase(name, pod) and fnmatchcase(namespace, in_pod or self.namespace)
+        in_pod = self.pod.rpartition("/")[0]
+        return fnmatchcase(name, self._pod) and fnmatchcase(namespace, in_pod or self.namespace)
+
+    @property
+    def _pod(self) -> str:
+        return self.pod.rpartition("/")[2]
 
 
 def check_wildcard(what: str, pattern: str) -> None:

@@ -129,7 +129,7 @@ class SessionRuns:
             node=self.node,
             hook=session.request.hook,
             user_context=session.request.user_context,
-            pod=session.request.selector.pod,
+            pod=session.request.selector.place,
             started_ns=session.started_ns,
         )
 

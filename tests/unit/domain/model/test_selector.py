@@ -96,6 +96,22 @@ def test_selecting_returns_the_containers_of_all_pods() -> None:
     assert ContainerSelector(pod="web-*").select(pods) == (first, second)
 
 
+@pytest.mark.parametrize(
+    ("pod_pattern", "namespace", "place"),
+    [
+        ("web", "", "web"),
+        ("", "", "*"),
+        ("shop/web", "", "shop/web"),
+        ("web", "shop", "shop/web"),
+        ("shop/web", "shop", "shop/web"),
+    ],
+)
+def test_its_place_names_the_namespace_where_one_is_asked_for(
+    pod_pattern: str, namespace: str, place: str
+) -> None:
+    assert ContainerSelector(pod=pod_pattern, namespace=namespace).place == place
+
+
 def test_a_pod_may_bring_containers_of_any_name() -> None:
     selector = ContainerSelector(pod="shop/web-*", container="main", labels="app=web")
 

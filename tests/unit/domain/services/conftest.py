@@ -74,10 +74,13 @@ class World:
 
     # What the machine does.
 
-    def container(self, name: str, *tids: int, isolated: bool = False) -> Container:
+    def container(
+        self, name: str, *tids: int, namespace: str = "", isolated: bool = False
+    ) -> Container:
         """Let a container run, each of whose tasks is a process of its own."""
-        one = Container(name=name, pod=f"pod-{name}", isolated=isolated)
-        self.discovery.pods.append(Pod(name=one.pod, containers=(one,)))
+        one = Container(name=name, pod=f"pod-{name}", namespace=namespace, isolated=isolated)
+        pod = Pod(name=one.pod, namespace=namespace, containers=(one,))
+        self.discovery.pods.append(pod)
         self.directory.tasks[one.key] = ()
         for tid in tids:
             self.enter(one, tid)

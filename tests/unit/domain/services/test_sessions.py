@@ -7,7 +7,7 @@ import pytest
 
 from container_tracer.domain.model.hook import InvalidArguments, UnknownHook
 from container_tracer.domain.model.isolation import IsolatedContainer
-from container_tracer.domain.model.selector import NoMatchingContainer
+from container_tracer.domain.model.selector import ContainerSelector, NoMatchingContainer
 from container_tracer.domain.model.session import (
     HookUnavailable,
     InvalidRequest,
@@ -376,6 +376,20 @@ async def test_a_session_that_starts_later_refuses_what_is_there_then(world: Any
     await world.sessions.start(session.session_id)
     assert [one.name for one in session.containers] == ["web"]
     assert [one.container.key for one in session.refused] == [kata.key]
+
+
+async def test_sessions_of_two_namespaces_are_told_apart_by_their_own_spans(world: Any) -> None:
+    for tid, namespace in ((100, "blue"), (200, "green")):
+        world.container("web", tid, namespace=namespace)
+    for tid, namespace in ((100, "blue"), (200, "green")):
+        selector = ContainerSelector(pod="pod-*", namespace=namespace)
+        session = await world.sessions.create(world.request(selector=selector))
+        assert [one.namespace for one in session.containers] == [namespace]
+        world.call(100)
+        world.call(200)
+        await world.sessions.stop(session.session_id)
+        assert {seen for _, seen, _ in world.spans(session.session_id)} == {tid}
+    assert [sink.context.pod for sink in world.exporter.sinks] == ["blue/pod-*", "green/pod-*"]
 
 
 async def test_no_container_or_no_discovery_is_no_session(world: Any) -> None:
