@@ -16,6 +16,9 @@ GATHER_SECONDS = 0.1
 GATHER_PERCENT = 20
 """They gather no longer than until this much of a buffer is full: 8 MiB fill in 45 ms at least."""
 
+UNSETTLED_SECONDS = 0.005
+"""How soon to drain again where it is not known yet who was put into which container."""
+
 _log = structlog.get_logger()
 
 
@@ -46,7 +49,7 @@ class SourceRunner:
         """Drain until every CPU is empty, and hand the spans on; return how many events came.
 
         With `past_ns`, drain only until everything stamped up to then was found: others may
-        make events faster than they can be read.
+        make events faster than they can be read. Whose they are may be known a little later.
         """
         events, more = 0, True
         while more:
@@ -54,6 +57,9 @@ class SourceRunner:
                 report = await self._drain_once()
             events += report.events
             more = report.more and (past_ns is None or report.until_ns <= past_ns)
+            if not more and past_ns is not None and report.until_ns < past_ns:
+                await asyncio.sleep(UNSETTLED_SECONDS)
+                more = True
         return events
 
     async def _drain_once(self) -> DrainReport:

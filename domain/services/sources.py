@@ -85,6 +85,34 @@ class TraceSources:
             self._leave(session_id), name=f"leave session {session_id}"
         )
 
+    async def take_on(self, session_id: str, containers: Sequence[Container]) -> None:
+        """Give a session that has joined the events of more containers, from now on.
+
+        What is being launched into them is recorded already; other tasks they have are, soon.
+        """
+        for source in self._that_have(session_id):
+            pipeline = source.pipeline
+            async with source.runner.lock:
+                numbers = {pipeline.tasks.container_number(one): one for one in containers}
+                if session_id in source.subscriptions:
+                    pipeline.take_on(session_id, numbers)
+            source.follower.hurry()
+
+    async def let_go(self, session_id: str, containers: Sequence[Container]) -> None:
+        """Give a session that has joined no more of containers; what they did is its own."""
+        for source in self._that_have(session_id):
+            await source.runner.drain(past_ns=self.clock.trace_ns())
+            async with source.runner.lock:
+                number_of = source.pipeline.tasks.container_number
+                numbers = {number_of(one) for one in containers}
+                if subscription := source.subscriptions.get(session_id):
+                    unfinished = source.pipeline.let_go(session_id, numbers)
+                    subscription.deliver(unfinished)
+            source.follower.hurry()
+
+    def _that_have(self, session_id: str) -> list[SharedSource]:
+        return [one for one in self._sources if session_id in one.subscriptions]
+
     async def statistics(self, session_id: str) -> SessionStats | None:
         """Return the balance of a session that has joined, its source's since then included."""
         return await self._look(session_id, self._balance_of)
