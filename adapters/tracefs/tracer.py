@@ -18,6 +18,8 @@ from .mount import find_tracefs
 from .source import TracefsSource
 
 PREFIX = "container-tracer"
+WATCH = "watch-"
+"""Before the random part of a watch's name."""
 MAX_IDENTITY = 180
 """A folder's name has 255 bytes at most; the rest is for the prefix and a random part."""
 
@@ -52,7 +54,7 @@ class TracefsKernelTracer:
     ) -> TraceSource:
         """Set up an instance, not yet recording; what fails half-way is removed."""
         pids = map(str, sorted(tids) or [NOBODY])
-        return self._open(events, settings, lambda one: one.append("set_event_pid", pids))
+        return self._open("", events, settings, lambda one: one.append("set_event_pid", pids))
 
     def open_watch(self, events: Mapping[str, str], settings: SourceSettings) -> TraceSource:
         """Set up an instance without a list of pids: the kernel then records everybody."""
@@ -63,10 +65,11 @@ class TracefsKernelTracer:
                     with event_errors(f"{event} with the filter {text!r}"):
                         instance.write(f"events/{event.replace(':', '/', 1)}/filter", text)
 
-        return self._open(frozenset(events), settings, set_filters)
+        return self._open(WATCH, frozenset(events), settings, set_filters)
 
     def _open(
         self,
+        kind: str,
         events: frozenset[str],
         settings: SourceSettings,
         limit: Callable[[Instance], None],
@@ -76,7 +79,7 @@ class TracefsKernelTracer:
         if missing := events - known:
             names = ", ".join(sorted(missing)[:5])
             raise EventUnavailable(f"This kernel does not have {len(missing)} events: {names}.")
-        name = f"{PREFIX}_{_identity(self._settings.identity)}_{secrets.token_hex(4)}"
+        name = f"{PREFIX}_{_identity(self._settings.identity)}_{kind}{secrets.token_hex(4)}"
         instance = Instance(root / "instances" / name)
         try:
             with tracing_errors(f"make the tracefs instance {instance.path}"):
@@ -97,7 +100,7 @@ class TracefsKernelTracer:
     def remove_leftovers(self) -> tuple[str, ...]:
         """Remove instances of this identity; the kernel refuses for those still in use."""
         mine = re.compile(
-            rf"{PREFIX}_{re.escape(_identity(self._settings.identity))}_[0-9a-f]{{8}}"
+            rf"{PREFIX}_{re.escape(_identity(self._settings.identity))}_({WATCH})?[0-9a-f]{{8}}"
         )
         removed = []
         for path in sorted((self._root() / "instances").iterdir()):

@@ -17,10 +17,10 @@ from .inventory_news import InventoryNews, Told
 from .pod_looks import PodLooks
 
 LOOK_SECONDS = 1.0
-"""How often to look without a reason, where no watch tells of containers."""
+"""How often to look without a reason: a container without a cgroup begins unseen."""
 
-WATCHED_LOOK_SECONDS = 10.0
-"""How often where one does: what it has not told of is found then."""
+AFRESH_SECONDS = 10.0
+"""How often to look at every container, also at those of which nobody told."""
 
 ECHO_SECONDS = 0.5
 """How soon to look again after a look with a reason: runtimes notice ends later than we do."""
@@ -77,7 +77,7 @@ class PodInventory:
     _poked: asyncio.Event = field(factory=asyncio.Event)
     _suspects: set[str] | None = None
     """Ids of containers that may have changed; None: any may have."""
-    _all_due_ns: int = 0
+    _afresh_due_ns: int = 0
     _lock: asyncio.Lock = field(factory=asyncio.Lock)
 
     def __attrs_post_init__(self) -> None:
@@ -211,7 +211,7 @@ class PodInventory:
             async for _ in self.discovery.changes():
                 self.poke()
             # It tells no such things, or none any more.
-            await self.clock.sleep(WATCHED_LOOK_SECONDS)
+            await self.clock.sleep(AFRESH_SECONDS)
 
     async def _look_again(self) -> None:
         pause = 0.0
@@ -227,17 +227,16 @@ class PodInventory:
         except TimeoutError:
             poked = False
         self._poked.clear()
-        if not self.watched or self.clock.trace_ns() >= self._all_due_ns:
+        if not self.watched or self.clock.trace_ns() >= self._afresh_due_ns:
             self._suspects = None
-            self._all_due_ns = self.clock.trace_ns() + round(self._pause() * 1e9)
+            self._afresh_due_ns = self.clock.trace_ns() + round(AFRESH_SECONDS * 1e9)
         await self._try_to_look()
         # Others may poke meanwhile; that is answered right after.
         await self.clock.sleep(max(LEAST_GAP_SECONDS, self._look_seconds / BUSY_SHARE_OF_A_CORE))
         return min(self._pause(), ECHO_SECONDS) if poked else self._pause()
 
     def _pause(self) -> float:
-        usual = WATCHED_LOOK_SECONDS if self.watched else LOOK_SECONDS
-        return max(usual, self._look_seconds / SHARE_OF_A_CORE)
+        return max(LOOK_SECONDS, self._look_seconds / SHARE_OF_A_CORE)
 
     async def _try_to_look(self) -> None:
         try:

@@ -54,6 +54,10 @@ class Node:
         mine = f"_{self.name}_"
         return {one.name for one in (TRACEFS / "instances").iterdir() if mine in one.name}
 
+    def sources(self) -> set[str]:
+        """Those instances that sessions share; the other one watches containers."""
+        return {name for name in self.instances() if "_watch-" not in name}
+
     def stop(self) -> float:
         """Send SIGTERM; return how long it took to end, in seconds."""
         began = time.monotonic()
@@ -118,12 +122,17 @@ class Box:
     process: "subprocess.Popen[str]"
 
     def pod(self, node: Node) -> str:
-        """Name the pod the node takes it for."""
-        for pod in node.ask("GET", "/v1/pods")[1].values():
-            for container in pod["Containers"].values():
-                if self.pid in container["Tasks"]:
-                    return str(container["Pod"])
-        raise AssertionError(f"the node does not see process {self.pid}")
+        """Name the pod the node takes it for, once it has seen it."""
+        wait_for(lambda: bool(self._pods(node)), f"the node to see process {self.pid}")
+        return self._pods(node)[0]
+
+    def _pods(self, node: Node) -> list[str]:
+        return [
+            str(container["Pod"])
+            for pod in node.ask("GET", "/v1/pods")[1].values()
+            for container in pod["Containers"].values()
+            if self.pid in container["Tasks"]
+        ]
 
     def end(self) -> None:
         with contextlib.suppress(ProcessLookupError):

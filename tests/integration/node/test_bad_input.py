@@ -38,9 +38,9 @@ def scene(start_node: StartNode, start_box: StartBox) -> Iterator[Scene]:
     assert status == 201, made
     one = Scene(node, pod, next(iter(made)))
     before = one.statistics()["Attributed"]
-    assert len(node.instances()) == 1
+    assert len(node.sources()) == 1
     yield one
-    assert len(node.instances()) == 1
+    assert len(node.sources()) == 1
     assert list(node.ask("GET", f"{SESSIONS}/all")[1]) == [one.session]
     wait_for(lambda: one.statistics()["Attributed"] > before, "more events")
     source = one.statistics()["Source"]

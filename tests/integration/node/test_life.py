@@ -66,7 +66,7 @@ def test_a_signal_ends_sessions_completes_files_and_empties_the_kernel(
         made = node.ask("POST", "/v1/trace-session", body)[1]
         outputs += next(iter(made.values()))["Output"]
     wait_for(lambda: all(Path(one).stat().st_size for one in outputs), "spans in the files")
-    assert node.instances()
+    assert node.sources()
     assert node.stop() < 5
     assert node.process.returncode == 0
     assert node.instances() == set()
@@ -85,4 +85,4 @@ def test_a_session_ends_by_itself_when_its_container_is_gone(
     path = f"/v1/trace-session/{session}"
     wait_for(lambda: node.ask("GET", path)[1][session]["State"] == "stopped", "its end")
     assert "gone" in node.ask("GET", path)[1][session]["Reason"]
-    wait_for(lambda: not node.instances(), "the instance to go")
+    wait_for(lambda: not node.sources(), "the instance to go")

@@ -236,4 +236,4 @@ def test_a_session_whose_client_died_is_deleted_by_its_lease(
             beats += json.loads(answer.readline())["stream"] == "heartbeat"
         assert len(node.ask("GET", "/v1/trace-session/all")[1]) == 1
     wait_for(lambda: node.ask("GET", "/v1/trace-session/all")[1] == {}, "the session to go")
-    wait_for(lambda: not node.instances(), "its instance to go")
+    wait_for(lambda: not node.sources(), "its instance to go")
