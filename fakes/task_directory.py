@@ -10,14 +10,15 @@ from ..ports.errors import DiscoveryFailed
 
 @define(kw_only=True)
 class FakeTaskDirectory:
-    """Answers with what was put into `tasks` by `Container.key`, and into `launchers`.
+    """Answers with what a test has put into it.
 
-    A container without an entry in `tasks` has none: it is gone. While `failure` is set, every
+    That is `tasks` by `Container.key`, `runtimes` by pid, and `holders` by container id. A container without an entry in `tasks` has none: it is gone. While `failure` is set, every
     question raises it.
     """
 
     tasks: dict[tuple[str, str, str, str], tuple[Task, ...]] = field(factory=dict)
-    launchers: tuple[Task, ...] = ()
+    runtimes: dict[int, tuple[Task, ...]] = field(factory=dict)
+    holders: dict[str, tuple[Task, ...]] = field(factory=dict)
     failure: DiscoveryFailed | None = None
 
     async def tasks_of(self, container: Container) -> tuple[Task, ...]:
@@ -38,11 +39,12 @@ class FakeTaskDirectory:
     async def launchers_of(
         self, containers: Sequence[Container], runtimes: Collection[int]
     ) -> tuple[Task, ...]:
-        """Return `launchers`, whomever they launch, or raise `failure`."""
-        del containers, runtimes
+        """Return the tasks of the runtimes and of the holders, or raise `failure`."""
         if self.failure:
             raise self.failure
-        return self.launchers
+        some = [self.runtimes.get(pid, ()) for pid in runtimes]
+        some += [self.holders.get(one.container_id, ()) for one in containers]
+        return tuple(task for tasks in some for task in tasks)
 
     async def container_of(self, tid: int) -> str:
         """Return the id of the container whose tasks have this one."""

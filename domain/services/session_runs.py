@@ -116,6 +116,7 @@ class SessionRuns:
         subscription = Subscription(
             share=share,
             containers=session.containers,
+            selector=session.request.selector,
             deliver=deliver,
             end=lambda reason: None if over.done() else over.set_result(reason),
         )

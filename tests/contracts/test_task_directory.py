@@ -33,8 +33,9 @@ class World:
 
 def fake_world(_: Path) -> World:
     tasks = (Task(tid=10, pid=10, command="worker"), Task(tid=11, pid=10, command="worker"))
-    launchers = tuple(Task(tid=tid, pid=tid, command="go") for tid in (RUNTIME, SHIM, RUNC, 18))
-    fake = FakeTaskDirectory(tasks={MAIN.key: tasks}, launchers=launchers)
+    runtimes = {RUNTIME: (Task(tid=RUNTIME, pid=RUNTIME, command="containerd"),)}
+    holders = {ID: tuple(Task(tid=tid, pid=tid, command="go") for tid in (SHIM, RUNC, 18))}
+    fake = FakeTaskDirectory(tasks={MAIN.key: tasks}, runtimes=runtimes, holders=holders)
 
     def break_down() -> None:
         fake.failure = DiscoveryFailed("Nothing can be read.")
