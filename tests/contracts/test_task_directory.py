@@ -33,7 +33,8 @@ class World:
 
 def fake_world(_: Path) -> World:
     tasks = (Task(tid=10, pid=10, command="worker"), Task(tid=11, pid=10, command="worker"))
-    runtimes = {RUNTIME: (Task(tid=RUNTIME, pid=RUNTIME, command="containerd"),)}
+    daemon = Task(tid=RUNTIME, pid=RUNTIME, command="containerd")
+    runtimes: dict[int, tuple[Task, ...]] = {RUNTIME: (daemon,)}
     holders = {ID: tuple(Task(tid=tid, pid=tid, command="go") for tid in (SHIM, RUNC, 18))}
     fake = FakeTaskDirectory(tasks={MAIN.key: tasks}, runtimes=runtimes, holders=holders)
 
