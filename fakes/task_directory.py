@@ -12,7 +12,8 @@ from ..ports.errors import DiscoveryFailed
 class FakeTaskDirectory:
     """Answers with what a test has put into it.
 
-    That is `tasks` by `Container.key`, `runtimes` by pid, and `holders` by container id. A container without an entry in `tasks` has none: it is gone. While `failure` is set, every
+    That is `tasks` by `Container.key`, `runtimes` by pid, and `holders` by container id. A
+    container without an entry in `tasks` has none: it is gone. While `failure` is set, every
     question raises it.
     """
 
