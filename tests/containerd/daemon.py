@@ -56,6 +56,12 @@ state = "{folder}/run/containerd"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         SystemdCgroup = false
         Root = "{folder}/runc"
+    # By its name it is one that runs virtual machines.
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kata-runc]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kata-runc.options]
+        SystemdCgroup = false
+        Root = "{folder}/runc"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "{folder}/cni"
     conf_dir = "{folder}/cni"

@@ -216,8 +216,9 @@ class Pods:
         labels: Mapping[str, str] | None = None,
         pid_mode: PidMode = "CONTAINER",
         privileged: bool = False,
+        handler: str = "",
     ) -> RealPod:
-        """Start a pod, without containers so far."""
+        """Start a pod, without containers so far; `handler` is a runtime of the settings."""
         uid = str(uuid.uuid4())
         logs = self.logs / f"{namespace}_{name}_{uid}"
         logs.mkdir(parents=True)
@@ -239,7 +240,7 @@ class Pods:
                 ),
             ),
         )
-        request = cri.RunPodSandboxRequest(config=config)
+        request = cri.RunPodSandboxRequest(config=config, runtime_handler=handler)
         sandbox_id = self._runtime.RunPodSandbox(request, timeout=_SECONDS).pod_sandbox_id
         self.made.append(RealPod(runtime=self._runtime, config=config, sandbox_id=sandbox_id))
         return self.made[-1]

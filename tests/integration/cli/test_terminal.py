@@ -41,6 +41,20 @@ def test_tables_fit_the_terminal(
         assert any(box.name in line for line in lines)
 
 
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_preview_fits_the_terminal(on_terminal: OnTerminal, box: Box, columns: int) -> None:
+    screen = on_terminal("pods", "--match", f"{box.name[:-1]}?", "-l", "!none", columns=columns)
+    assert screen.code == 0
+    lines = [ANSI.sub("", line) for line in SCREENS.split(screen.shown)]
+    assert all(len(line) <= columns for line in lines)
+    assert any(box.name in line for line in lines)
+    nothing = on_terminal("pods", "--match", box.name, "-l", "none in (a,b)", columns=columns)
+    assert nothing.code == 0
+    assert ANSI.sub("", nothing.shown).strip() == (
+        f"No running container matches pod '{box.name}', container '*', labels 'none in (a,b)'."
+    )
+
+
 def test_no_colour_is_no_escape_at_all(on_terminal: OnTerminal) -> None:
     assert "\x1b" in on_terminal("hooks", columns=80).shown
     assert "\x1b" not in on_terminal("hooks", columns=80, NO_COLOR="1").shown

@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,15 @@ class Session:
             ),
             f"{expected} in the session",
         )
+
+    def wait_for_calls_of(self, container_ids: AbstractSet[str]) -> None:
+        """Wait until calls of each of these containers were counted."""
+
+        def seen() -> set[str]:
+            calls = self.node.ask("GET", f"{self.path}/summary")[1][self.session_id]["Calls"]
+            return {one["ContainerId"] for one in calls}
+
+        wait_for(lambda: seen() >= container_ids, f"calls of {sorted(container_ids)}")
 
     def stop(self) -> Seen:
         """Stop it; check that nothing was lost and that every number agrees."""
