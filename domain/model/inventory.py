@@ -1,6 +1,6 @@
 """What changed of the pods and containers that are here."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
 from attrs import evolve, field, frozen
@@ -47,6 +47,17 @@ def with_containers(pods: Iterable[Pod], added: Iterable[Container]) -> tuple[Po
         else:
             result[place] = evolve(result[place], containers=(*result[place].containers, one))
     return tuple(result)
+
+
+def without_containers(pods: Iterable[Pod], container_ids: Collection[str]) -> tuple[Pod, ...]:
+    """Leave containers out, by id; their pods stay."""
+    return tuple(
+        evolve(
+            pod,
+            containers=tuple(x for x in pod.containers if x.container_id not in container_ids),
+        )
+        for pod in pods
+    )
 
 
 def _pod_key(pod: Pod) -> tuple[str, str, str]:

@@ -101,6 +101,11 @@ class ContainerWatch:
         with self._lock:
             return self._settling.known_until_ns(now_ns)
 
+    def __len__(self) -> int:
+        """Count the containers it remembers."""
+        with self._lock:
+            return len(self._settling)
+
     # Its life.
 
     def open(self) -> None:
@@ -202,7 +207,7 @@ class ContainerWatch:
         else:
             self._ended.add(event.container_id)
             if event.removed:
-                self._settling.forget([event.container_id])
+                self._settling.forget(event.container_id)
 
     def _attach(self, event: Attachment) -> None:
         for queue in self._queues:
@@ -230,9 +235,17 @@ class ContainerWatch:
                 tasks.create_task(self._introduce(newcomer), name=name)
             for one in born:
                 tasks.create_task(self._place(one), name=f"watch: place {one.tid}")
+            if ended:
+                name = f"watch: end of {len(ended)} containers"
+                tasks.create_task(self._recheck(ended), name=name)
             if ended or gaps != self.gaps:
                 gaps = self.gaps
                 self.inventory.poke(ended)
+
+    async def _recheck(self, ended: set[str]) -> None:
+        # Where nothing can be read now, the next look sees to it.
+        with suppress(DiscoveryFailed):
+            await self.inventory.recheck(ended)
 
     async def _introduce(self, newcomer: Newcomer) -> None:
         """Have a container learnt of, so that it is settled."""

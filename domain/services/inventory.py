@@ -1,7 +1,7 @@
 """What runs on this node, known at any time."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import structlog
 from attrs import define, evolve, field, frozen
@@ -10,7 +10,12 @@ from ...ports.clock import Clock
 from ...ports.errors import DiscoveryFailed
 from ...ports.pod_discovery import PodDiscovery
 from ...ports.task_directory import TaskDirectory
-from ..model.inventory import change_between, containers_of, with_containers
+from ..model.inventory import (
+    change_between,
+    containers_of,
+    with_containers,
+    without_containers,
+)
 from ..model.pod import Container, Pod
 from ..model.selector import ContainerSelector, NoMatchingContainer
 from .inventory_news import InventoryNews, Told
@@ -77,6 +82,8 @@ class PodInventory:
     _poked: asyncio.Event = field(factory=asyncio.Event)
     _suspects: set[str] | None = None
     """Ids of containers that may have changed; None: any may have."""
+    _gone_ns: dict[str, int] = field(factory=dict)
+    """Ids of containers that were found to have ended, and when, since the last look."""
     _afresh_due_ns: int = 0
     _lock: asyncio.Lock = field(factory=asyncio.Lock)
 
@@ -146,6 +153,22 @@ class PodInventory:
         every = containers_of(self._pods).values()
         return next((one for one in every if one.container_id == container_id), None)
 
+    async def recheck(self, container_ids: Collection[str]) -> None:
+        """See whether these have ended, before their runtime does; tell when they have.
+
+        Raises `DiscoveryFailed`.
+        """
+        every = containers_of(self._pods).values()
+        suspects = [one for one in every if one.container_id in container_ids]
+        gone = {one.container_id for one in await self._looks.gone(suspects)}
+        if not gone:
+            return
+        now_ns = self.clock.trace_ns()
+        self._gone_ns.update(dict.fromkeys(gone, now_ns))
+        for name in gone:
+            self._learnt.pop(name, None)
+        await self._take_over(without_containers(self._found, gone))
+
     def poke(self, container_ids: Iterable[str] = ()) -> None:
         """Look soon: something may have changed, with these containers above all."""
         self.poke_count += 1
@@ -180,6 +203,9 @@ class PodInventory:
             self._suspects = None
             self.failure_count += isinstance(error, DiscoveryFailed)
             raise
+        # What has ended since the look began may have been there when it came to that.
+        found = without_containers(found, {x for x, at in self._gone_ns.items() if at >= began_ns})
+        self._gone_ns.clear()
         self._look_seconds = (self.clock.trace_ns() - began_ns) / 1e9
         self._looked = True
         for name in ids | ended:

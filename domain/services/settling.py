@@ -1,7 +1,5 @@
 """Which containers that processes were put into are known by now, and since when others wait."""
 
-from collections.abc import Iterable
-
 import structlog
 from attrs import define, field
 
@@ -13,11 +11,12 @@ _log = structlog.get_logger()
 
 @define
 class Newcomer:
-    """A container one was put into that is not known yet; its `cgroups` so far, by hierarchy."""
+    """A container that is not known yet; its `cgroups` by hierarchy, as far as any were entered."""
 
     container_id: str
     since_ns: int
     cgroups: dict[int, str] = field(factory=dict)
+    removed: bool = False
 
 
 @define
@@ -51,12 +50,15 @@ class Settling:
 
     def settle(self, container_id: str) -> None:
         """Let nobody wait for a container any more."""
-        if self.newcomers.pop(container_id, None):
+        newcomer = self.newcomers.pop(container_id, None)
+        if newcomer and not newcomer.removed:
             self._settled.add(container_id)
 
-    def forget(self, container_ids: Iterable[str]) -> None:
-        """Forget containers whose cgroups are gone."""
-        self._settled.difference_update(container_ids)
+    def forget(self, container_id: str) -> None:
+        """Forget a container whose cgroup is gone, as soon as it is settled."""
+        self._settled.discard(container_id)
+        if newcomer := self.newcomers.get(container_id):
+            newcomer.removed = True
 
     def forget_all(self) -> None:
         """Forget every settled container: some may have ended, and nobody said so."""
