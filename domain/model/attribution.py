@@ -11,7 +11,10 @@ from .event_batch import EventTable
 from .segments import Segment, patch
 from .spans import Int32, Int64
 from .task_events import CLONE_THREAD, EXEC, NEWTASK, RENAME
-from .tasks import TaskIndex
+from .tasks import NOBODY, TaskIndex
+
+MAX_EXEC_NS = 500_000_000
+"""So long is waited for the end of a call that executes a program."""
 
 MAX_LOOK_BACK = 1 << 16
 """How many events before an exec are looked through for the call it is part of."""
@@ -55,6 +58,25 @@ def attribute(
         born=_pairs(replay.born),
         joined=_pairs(replay.joined),
     )
+
+
+def launched_until(tasks: TaskIndex, table: EventTable, until_ns: int) -> int:
+    """Return the time before which all is known of programs that launched tasks execute.
+
+    A call that executes a program and is not over in the table belongs to whomever the program
+    does: it is worth to wait for that, but not for long. `until_ns` is the end of the table.
+    """
+    if not tasks.alive(NOBODY):
+        return until_ns
+    since_ns = until_ns - MAX_EXEC_NS
+    for row in np.flatnonzero(tasks.is_exec_entry[table.event_id]).tolist():
+        own = tasks.segments.find(int(table.tid[row]))
+        if own is not None and own.container != NOBODY:
+            continue  # a container's own program executes another
+        later = table.event_id[row + 1 :][table.tid[row + 1 :] == table.tid[row]]
+        if table.time_ns[row] > since_ns and (later == tasks.event_ids[RENAME]).all():
+            return int(table.time_ns[row])
+    return until_ns
 
 
 @define(eq=False)
@@ -122,7 +144,7 @@ class Replay:
         """Return the row of the call by which a task executes a file, or that of its success."""
         before = slice(max(0, row - MAX_LOOK_BACK), row)
         calls = self.table.tid[before] == tid
-        calls &= np.isin(self.table.event_id[before], list(self.tasks.exec_entries))
+        calls &= self.tasks.is_exec_entry[self.table.event_id[before]]
         found = np.flatnonzero(calls)
         return before.start + int(found[-1]) if len(found) else row
 

@@ -45,6 +45,14 @@ class TimeMerge:
             return table
         return table.take(np.argsort(table.time_ns, kind="stable"))
 
+    def hold_back(self, table: EventTable, horizon_ns: int) -> EventTable:
+        """Return those of the merged events that are before an earlier horizon; hold the rest."""
+        count = int(np.searchsorted(table.time_ns, horizon_ns))
+        if count == len(table):
+            return table
+        self._held = self.schema.join(table.take(slice(count, None)), self._held)
+        return table.take(slice(count))
+
 
 def _in_order(table: EventTable) -> bool:
     return bool((table.time_ns[1:] >= table.time_ns[:-1]).all())

@@ -54,12 +54,15 @@ class TaskIndex:
     _alive: dict[int, int] = field(factory=dict)
     names: dict[int, str] = field(init=False)
     is_task_event: Bools = field(init=False)
+    is_exec_entry: Bools = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Prepare the look-up of task events."""
         self.names = {number: name for name, number in self.event_ids.items()}
         self.is_task_event = np.zeros(1 << 16, dtype=np.bool_)
         self.is_task_event[list(self.names)] = True
+        self.is_exec_entry = np.zeros(1 << 16, dtype=np.bool_)
+        self.is_exec_entry[list(self.exec_entries)] = True
 
     # What /proc says.
 

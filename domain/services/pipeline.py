@@ -7,7 +7,7 @@ from attrs import define, evolve, field, frozen
 
 from ...ports.clock import Clock
 from ...ports.kernel_tracer import SubBuffers, TraceSource
-from ..model.attribution import Attribution, attribute
+from ..model.attribution import Attribution, attribute, launched_until
 from ..model.calls import Calls
 from ..model.event_batch import EventSchema, EventTable
 from ..model.event_format import parse_event_format
@@ -116,6 +116,8 @@ class TracePipeline:
         known_until_ns = horizon(started_ns, self._note(records, taken, too_short))
         known_until_ns = min(known_until_ns, self.attached.known_until_ns(started_ns))
         table = self._merge.merge(table, known_until_ns)
+        known_until_ns = launched_until(self.tasks, table, known_until_ns)
+        table = self._merge.hold_back(table, known_until_ns)
         whose = attribute(self.tasks, table, self.attached.take(known_until_ns))
         calls = self._pairing.pair(table, whose, self._due(known_until_ns))
         calls = self._end_tasks(calls, started_ns)

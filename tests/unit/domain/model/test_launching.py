@@ -3,6 +3,7 @@
 import pytest
 
 from container_tracer.domain.model.attachments import Attachment
+from container_tracer.domain.model.attribution import MAX_EXEC_NS, launched_until
 from container_tracer.domain.model.pod import Container, Task
 from container_tracer.domain.model.share import SessionShare
 from container_tracer.domain.model.spans import SpanFilter, SpanOutcome
@@ -244,3 +245,39 @@ def test_a_launcher_that_is_known_otherwise_stays_what_it_is(stage: TraceStage) 
     stage.add(7)
     assert stage.tasks.add(NOBODY, [Task(tid=7, pid=7, command="containerd-shim")]) == []
     assert stage.tasks.tids(0) == {7}
+
+
+# A call that executes a program is waited for.
+
+
+def until(stage: TraceStage, *, end: int = 100) -> int:
+    return launched_until(stage.tasks, stage.events.take(), end)
+
+
+def test_a_call_that_has_not_come_to_its_program_is_waited_for(stage: TraceStage) -> None:
+    launch(stage).events.enter(INIT, "execve", at=40).rename(INIT, b"sleep", at=45)
+    stage.events.wake(SHIM, at=50)
+    assert until(stage) == 40
+
+
+def test_a_call_that_is_over_is_not_waited_for(stage: TraceStage) -> None:
+    assert until(execute(launch(stage), at=40)) == 100
+    stage.events.enter(INIT, "execve", at=40).leave(INIT, "execve", -2, at=50)
+    assert until(stage) == 100
+
+
+def test_a_call_that_takes_too_long_is_not_waited_for(stage: TraceStage) -> None:
+    stage.events.enter(SHIM, "execve", at=40)
+    assert until(stage, end=40 + MAX_EXEC_NS) == 40 + MAX_EXEC_NS
+
+
+def test_a_containers_own_call_is_not_waited_for(stage: TraceStage) -> None:
+    stage.add(7)
+    stage.events.enter(7, "execve", at=40)
+    assert until(stage) == 100
+
+
+def test_where_nobody_launches_nothing_is_waited_for() -> None:
+    stage = TraceStage()
+    stage.events.enter(INIT, "execve", at=40)
+    assert until(stage) == 100

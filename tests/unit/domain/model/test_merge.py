@@ -65,6 +65,15 @@ def test_what_waits_comes_out_even_if_nothing_new_came() -> None:
     assert serials(merge.merge(SCHEMA.empty(), 10)) == [1]
 
 
+def test_what_is_held_back_after_all_comes_first_with_the_next_drain() -> None:
+    merge = TimeMerge(SCHEMA)
+    merged = merge.merge(table((10, 0, 1), (20, 0, 2), (20, 0, 3), (30, 0, 4), (50, 0, 5)), 40)
+    assert serials(merge.hold_back(merged, 20)) == [1]
+    assert merge.pending == 4
+    assert serials(merge.merge(table((25, 1, 6)), 45)) == [2, 3, 6, 4]
+    assert serials(merge.merge(table(), 60)) == [5]
+
+
 def test_a_drain_of_nothing_gives_nothing() -> None:
     assert len(TimeMerge(SCHEMA).merge(SCHEMA.empty(), 10)) == 0
 
