@@ -50,12 +50,12 @@ class ContainerSelector:
             raise InvalidSelector(
                 f"Pod {self.pod!r} names one namespace and 'namespace' another; give only one."
             )
-        for what, pattern in (
-            ("pod", self.pod),
-            ("container", self.container),
-            ("namespace", self.namespace),
-        ):
-            check_wildcard(what, pattern)
+        if "/" in self.namespace:
+            raise InvalidSelector(f"Namespace {self.namespace!r} has a '/'; no namespace has one.")
+        for part in self.pod.split("/"):
+            check_wildcard("pod", part)
+        check_wildcard("container", self.container)
+        check_wildcard("namespace", self.namespace)
 
     @property
     def place(self) -> str:

@@ -1,6 +1,8 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from container_tracer.domain.model.labels import InvalidLabels, label_selector
 
@@ -137,6 +139,20 @@ def test_it_is_written_as_it_could_be_read(text: str, written: str) -> None:
 
     assert str(selector) == written
     assert label_selector(written) == selector
+
+
+WORDS = st.sampled_from(["app", "in", "notin", "!", "=", "==", "!=", "(", ")", ",", " ", "x/y"])
+
+
+@given(st.text() | st.lists(WORDS, max_size=12).map("".join))
+def test_any_text_is_read_or_refused_at_a_place_within_it(text: str) -> None:
+    try:
+        selector = label_selector(text)
+    except InvalidLabels as refused:
+        (at,) = re.findall(r", character (\d+): ", str(refused))
+        assert 1 <= int(at) <= len(text) + 1
+    else:
+        assert label_selector(str(selector)) == selector
 
 
 def test_exact_labels_may_be_what_kubernetes_would_refuse() -> None:

@@ -75,7 +75,15 @@ def test_a_container_is_meant_if_every_part_matches(
 
 
 @pytest.mark.parametrize(
-    ("pod_pattern", "namespace"), [("a/b/c", "*"), ("shop/web", "bank"), ("[", "*"), ("*", "[")]
+    ("pod_pattern", "namespace"),
+    [
+        ("a/b/c", "*"),
+        ("shop/web", "bank"),
+        ("[", "*"),
+        ("*", "["),
+        ("[a/b]", "*"),
+        ("*", "shop/web"),
+    ],
 )
 def test_contradictions_are_refused(pod_pattern: str, namespace: str) -> None:
     with pytest.raises(InvalidSelector):
