@@ -31,7 +31,7 @@ class CriRuntimes:
 
     def open(self, endpoint: str) -> ContainerRuntime:
         """Prepare to ask a runtime; nothing is sent yet."""
-        # Where there is no runtime, gRPC and its 25 MB need not be loaded.
+        # Where there is no runtime, gRPC and its 15 MB need not be loaded.
         from .discovery import CriPodDiscovery  # noqa: PLC0415
 
         return CriPodDiscovery.open(endpoint)

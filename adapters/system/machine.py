@@ -11,6 +11,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from ...domain.model.cri_sockets import candidate_sockets
 from ...domain.model.diagnosis.facts import (
     HardwareFacts,
     KernelFacts,
@@ -18,18 +19,6 @@ from ...domain.model.diagnosis.facts import (
     SurroundingFacts,
 )
 from .readings import link, names, reading
-
-CRI_SOCKETS = (
-    "containerd/containerd.sock",
-    "crio/crio.sock",
-    "cri-dockerd.sock",
-    "dockershim.sock",
-    "k3s/containerd/containerd.sock",
-    "k0s/containerd.sock",
-)
-"""Where runtimes listen, below a folder like `/run`."""
-
-MICROK8S_SOCKET = Path("/var/snap/microk8s/common/run/containerd.sock")
 
 POD_CGROUPS = ("kubepods", "kubepods.slice")
 """What the kubelet calls the cgroup above those of all pods, by cgroup driver."""
@@ -101,13 +90,15 @@ class MachineReader:
         )
 
     def _sockets(self) -> Mapping[str, bool]:
-        candidates = [run / name for run in self.run_paths for name in CRI_SOCKETS]
-        found: dict[str, bool] = {}
-        for path in [*candidates, MICROK8S_SOCKET]:
+        run_paths = [str(run) for run in self.run_paths]
+        host_root = "" if self.procfs == Path("/proc") else f"{self.procfs}/1/root"
+        found: dict[tuple[int, int], str] = {}
+        for path in candidate_sockets(run_paths, host_root=host_root):
             with suppress(OSError):
-                if stat.S_ISSOCK(path.stat().st_mode):  # /var/run usually is /run
-                    found[str(path.resolve())] = os.access(path, os.R_OK | os.W_OK)
-        return found
+                one = Path(path).stat()
+                if stat.S_ISSOCK(one.st_mode):  # /var/run usually is /run
+                    found.setdefault((one.st_dev, one.st_ino), path)
+        return {path: os.access(path, os.R_OK | os.W_OK) for path in found.values()}
 
     def _pod_cgroups(self) -> tuple[str, ...]:
         root = self.sysfs / "fs/cgroup"

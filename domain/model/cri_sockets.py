@@ -16,6 +16,9 @@ BELOW_RUN = (
 OF_HOST = ("/var/snap/microk8s/common/run/containerd.sock",)
 """Sockets elsewhere on the host: snaps keep theirs to themselves."""
 
+LONGEST_PATH = 107
+"""Bytes of the path of a UNIX socket (unix(7))."""
+
 
 def candidate_sockets(run_paths: Sequence[str], *, host_root: str = "") -> Iterator[str]:
     """List paths where a socket may be, the likeliest first.
@@ -39,4 +42,6 @@ def endpoint_path(text: str) -> str:
         path = path.removeprefix(scheme)
     if not path.startswith("/") or not path.isprintable():
         raise ValueError(f"{text!r} is no CRI socket; write unix:///PATH or /PATH")
+    if len(path.encode()) > LONGEST_PATH:
+        raise ValueError(f"{text!r} is too long for a socket: {LONGEST_PATH} bytes at most")
     return path

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...client import TracerClient
+from ...domain.model.cri_sockets import endpoint_path
 from ...domain.model.diagnosis.finding import Finding, prevents_tracing
 from ...domain.model.diagnosis.machine import diagnose
 from ...domain.model.diagnosis.server import diagnose_server
@@ -37,6 +38,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         action="append",
         help="where CRI sockets are; repeatable [TRACER_RUN_PATHS]; /run, /var/run",
+    )
+    parser.add_argument(
+        "--cri-endpoint",
+        metavar="SOCKET",
+        help="the one CRI socket to look at [TRACER_CRI_ENDPOINT]; all that are found",
     )
 
 
@@ -75,8 +81,16 @@ def _settings(options: argparse.Namespace, environ: Mapping[str, str]) -> Examin
         procfs=_path(options.procfs_path, environ.get("TRACER_PROCFS_PATH"), "/proc"),
         sysfs=_path(options.sysfs_path, environ.get("TRACER_SYSFS_PATH"), "/sys"),
         run_paths=tuple(_path(one) for one in run_paths),
+        cri_endpoint=_endpoint(options.cri_endpoint or environ.get("TRACER_CRI_ENDPOINT", "")),
         measure=not options.no_measure,
     )
+
+
+def _endpoint(text: str) -> str:
+    try:
+        return endpoint_path(text) if text.strip() else ""
+    except ValueError as error:
+        raise UsageError(f"{error}.") from error
 
 
 def _path(*given: str | None) -> Path:

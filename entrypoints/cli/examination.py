@@ -5,6 +5,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
+from ...adapters.cri.runtimes import CriRuntimes
 from ...adapters.procfs.discovery import ProcfsPodDiscovery
 from ...adapters.system.call_price import getppid_ns
 from ...adapters.system.machine import MachineReader
@@ -15,11 +16,12 @@ from ...domain.model.diagnosis.facts import (
     BystanderPrice,
     HookFacts,
     MachineFacts,
+    RuntimeFacts,
     SurroundingFacts,
     TracefsFacts,
 )
 from ...domain.model.hook import HookCatalogue
-from ...ports.errors import PortError, TracingUnavailable
+from ...ports.errors import DiscoveryFailed, PortError, RuntimeUnsuitable, TracingUnavailable
 from ...ports.kernel_tracer import KernelTracer, SourceSettings
 from ..node.hooks import built_in_hooks
 
@@ -35,6 +37,7 @@ class ExaminationSettings:
     procfs: Path = Path("/proc")
     sysfs: Path = Path("/sys")
     run_paths: tuple[Path, ...] = (Path("/run"), Path("/var/run"))
+    cri_endpoint: str = ""
     measure: bool = True
 
 
@@ -49,7 +52,7 @@ async def examine(settings: ExaminationSettings) -> MachineFacts:
         kernel=reader.kernel(),
         hardware=reader.hardware(),
         tracefs=tracefs,
-        surroundings=await _with_containers(reader.surroundings(), settings),
+        surroundings=await _surroundings(reader, settings),
         hooks=_hooks(tracefs),
         price=_price(settings),
         buffer_kib=SourceSettings().buffer_kib,
@@ -69,6 +72,28 @@ def _hooks(tracefs: TracefsFacts) -> tuple[HookFacts, ...]:
         HookFacts(name=name, unavailable=catalogue.unavailable(hook))
         for name, hook in hooks.items()
     )
+
+
+async def _surroundings(reader: MachineReader, settings: ExaminationSettings) -> SurroundingFacts:
+    facts = reader.surroundings()
+    if settings.cri_endpoint:
+        facts = evolve(facts, cri_sockets={settings.cri_endpoint: True})
+    sockets = [path for path, usable in facts.cri_sockets.items() if usable]
+    asked = tuple([await _asked(path) for path in sockets])
+    return await _with_containers(evolve(facts, runtimes=asked), settings)
+
+
+async def _asked(socket: str) -> RuntimeFacts:
+    runtime = CriRuntimes().open(socket)
+    try:
+        return RuntimeFacts(
+            socket=socket, title=await runtime.verify(), pods=len(await runtime.discover())
+        )
+    except DiscoveryFailed as error:
+        unsuitable = isinstance(error, RuntimeUnsuitable)
+        return RuntimeFacts(socket=socket, refusal=str(error), unsuitable=unsuitable)
+    finally:
+        await runtime.close()
 
 
 async def _with_containers(

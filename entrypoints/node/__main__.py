@@ -75,6 +75,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
                     await upkeep.close()
             except TimeoutError:
                 _log.error("node.not_stopped_in_time")
+    await wiring.discovery().close()
     await _leave_no_worker(workers)
 
 

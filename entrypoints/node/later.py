@@ -31,12 +31,6 @@ def _sample_rate(text: str) -> None:
 
 
 LATER: Mapping[str, Option] = {
-    "cri_endpoint": Option(
-        flag="--cri-endpoint",
-        variables=("TRACER_CRI_ENDPOINT",),
-        parse=_later("discovery through a CRI"),
-        meaning="a CRI socket; not part of this version",
-    ),
     "trace_hooks": Option(
         flag="--trace-hooks",
         variables=("TRACER_HOOKS",),

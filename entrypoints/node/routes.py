@@ -10,7 +10,14 @@ from sanic.response import HTTPResponse
 
 from ...domain.model.session import TraceSession
 from ...ports.errors import TracingUnavailable
-from ..rest.answers import Json, hooks_answer, json_answer, pods_answer, session_answer
+from ..rest.answers import (
+    Json,
+    hooks_answer,
+    json_answer,
+    pods_answer,
+    ready_answer,
+    session_answer,
+)
 from ..rest.context import Req, Sessions
 from ..rest.metrics import CONTENT_TYPE
 from ..rest.queries import parse_pods_query, parse_switch
@@ -129,10 +136,11 @@ async def healthz(_request: Req) -> HTTPResponse:
 
 
 async def readyz(request: Req) -> HTTPResponse:
-    """Tell whether the kernel can be traced."""
-    if reason := request.app.ctx.sessions.unavailable():
+    """Tell whether the kernel can be traced, and how containers are found."""
+    context = request.app.ctx
+    if reason := context.sessions.unavailable():
         raise TracingUnavailable(reason)
-    return json_answer({"status": "ready"})
+    return json_answer(ready_answer(context.choice()))
 
 
 async def metrics(request: Req) -> HTTPResponse:

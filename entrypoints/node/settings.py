@@ -9,6 +9,7 @@ from pathlib import Path
 from attrs import Factory, evolve, frozen
 
 from ...adapters.otlp.settings import OtlpSettings
+from ...domain.model.cri_sockets import endpoint_path
 from .. import jaeger_settings, values
 from ..jaeger_settings import check_jaeger
 from ..options import command_line, last, option, options_of, read_options
@@ -76,9 +77,18 @@ class NodeSettings:
         "TRACER_POD_NAME",
         default="",
         parse=last(values.one_line),
-        meaning="the pod this tracer itself runs in",
+        meaning="the pod this tracer itself runs in: the container runtime that knows it is asked",
     )
     """The pod this tracer itself runs in, or the empty string."""
+
+    cri_endpoint: str = option(
+        "--cri-endpoint",
+        "TRACER_CRI_ENDPOINT",
+        default="",
+        parse=last(endpoint_path),
+        meaning="socket of the container runtime, with or without unix://; default: look for it",
+    )
+    """Path of the socket on which the container runtime listens, or the empty string."""
 
     run_paths: tuple[Path, ...] = option(
         "--run-path",
@@ -86,9 +96,10 @@ class NodeSettings:
         default=(Path("/run"), Path("/var/run")),
         parse=_paths,
         split=values.words,
-        meaning="where runtimes keep names of containers; repeatable; default /run, /var/run",
+        meaning="where runtimes have their sockets and names of containers; repeatable;"
+        " default /run, /var/run",
     )
-    """Where container runtimes keep their state; folders that do not exist are no error."""
+    """Where container runtimes listen and keep their state; a missing folder is no error."""
 
     procfs_path: Path = option(
         "--procfs-path",
@@ -114,9 +125,9 @@ class NodeSettings:
         default=False,
         parse=last(values.switch),
         switch=True,
-        meaning="find containers through procfs even if a CRI answers; default off",
+        meaning="find containers through procfs even if a container runtime answers; default off",
     )
-    """Whether containers must be found through procfs; in this version they always are."""
+    """Whether containers are found through procfs, whatever runtimes there are."""
 
     mount_tracefs: bool = option(
         "--mount-tracefs",

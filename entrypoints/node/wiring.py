@@ -2,13 +2,14 @@
 
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 
 from dependency_injector import containers, providers
 
 from ... import __version__
 from ...adapters.console.span_exporter import ConsoleSpanExporter
+from ...adapters.cri.runtimes import CriRuntimes
 from ...adapters.files.span_exporter import FileFormat, FileSpanExporter
 from ...adapters.memory.sessions import MemorySessionRepository
 from ...adapters.otlp.span_exporter import OtlpSpanExporter
@@ -17,9 +18,11 @@ from ...adapters.procfs.tasks import ProcfsTaskDirectory
 from ...adapters.system.clock import SystemClock
 from ...adapters.system.threads import drain_executor
 from ...adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
+from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.hook import TraceHook
 from ...domain.model.span_attributes import ServiceResource
 from ...domain.services.admission import SessionSettings
+from ...domain.services.chosen_discovery import ChosenDiscovery
 from ...domain.services.container_watch import ContainerWatch
 from ...domain.services.inventory import PodInventory
 from ...domain.services.sessions import TraceSessions
@@ -27,7 +30,6 @@ from ...domain.services.sources import TraceSources
 from ...domain.services.upkeep import Upkeep
 from ...ports.clock import Clock
 from ...ports.kernel_tracer import KernelTracer, SourceSettings
-from ...ports.pod_discovery import PodDiscovery
 from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ...ports.task_directory import TaskDirectory
@@ -91,10 +93,25 @@ def _tracer(settings: NodeSettings) -> KernelTracer:
     )
 
 
-def _discovery(settings: NodeSettings) -> PodDiscovery:
-    return ProcfsPodDiscovery(
-        procfs=settings.procfs_path, sysfs=settings.sysfs_path, run_paths=settings.run_paths
+def _discovery(settings: NodeSettings, clock: Clock) -> ChosenDiscovery:
+    return ChosenDiscovery(
+        runtimes=CriRuntimes(
+            endpoint=settings.cri_endpoint,
+            procfs=settings.procfs_path,
+            run_paths=settings.run_paths,
+        ),
+        fallback=ProcfsPodDiscovery(
+            procfs=settings.procfs_path, sysfs=settings.sysfs_path, run_paths=settings.run_paths
+        ),
+        clock=clock,
+        # A runtime that was named is the right one without further proof.
+        pod_name="" if settings.cri_endpoint else settings.pod_name,
+        forced=settings.use_procfs,
     )
+
+
+def _choice(discovery: ChosenDiscovery) -> Callable[[], DiscoveryChoice]:
+    return lambda: discovery.choice
 
 
 def _directory(settings: NodeSettings) -> TaskDirectory:
@@ -121,7 +138,12 @@ class NodeWiring(containers.DeclarativeContainer):
     clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
     executor: providers.Provider[Executor] = providers.Singleton(drain_executor)
     tracer: providers.Provider[KernelTracer] = providers.Singleton(_tracer, settings)
-    discovery: providers.Provider[PodDiscovery] = providers.Singleton(_discovery, settings)
+    discovery: providers.Provider[ChosenDiscovery] = providers.Singleton(
+        _discovery, settings, clock
+    )
+    choice: providers.Provider[Callable[[], DiscoveryChoice]] = providers.Callable(
+        _choice, discovery
+    )
     directory: providers.Provider[TaskDirectory] = providers.Singleton(_directory, settings)
     repository: providers.Provider[SessionRepository] = providers.Singleton(MemorySessionRepository)
     exporters: providers.Provider[dict[str, SpanExporter]] = providers.Singleton(
@@ -159,10 +181,12 @@ class NodeWiring(containers.DeclarativeContainer):
         repository=repository,
         clock=clock,
     )
-    metrics: providers.Provider[Metrics] = providers.Singleton(Metrics, sessions)
+    metrics: providers.Provider[Metrics] = providers.Singleton(Metrics, sessions, choice)
     app: providers.Provider[App] = providers.Singleton(
         build_app,
         "tracer-node",
-        providers.Factory(Context, pods=inventory, sessions=sessions, metrics=metrics),
+        providers.Factory(
+            Context, pods=inventory, sessions=sessions, choice=choice, metrics=metrics
+        ),
         providers.Callable(node_blueprints),
     )

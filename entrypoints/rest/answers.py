@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from sanic.response import HTTPResponse
 
+from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.hook import HookCatalogue, TraceHook
 from ...domain.model.isolation import refusal_reason
 from ...domain.model.pod import Container, Pod, pod_keys
@@ -33,6 +34,16 @@ def json_answer(
         headers=dict(headers or {}),
         content_type="application/json",
     )
+
+
+def ready_answer(choice: DiscoveryChoice) -> Json:
+    """Say that the kernel can be traced, and how containers are found."""
+    return {
+        "status": "ready",
+        "discovery": choice.name,
+        "runtime": choice.runtime,
+        "reason": choice.reason,
+    }
 
 
 def pods_answer(containers: Iterable[Container], *, node: str, vmm: bool = False) -> Json:

@@ -1,7 +1,7 @@
 """What handlers find in a request and in their application; nothing is looked up by name."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Protocol, TypeAlias, cast
@@ -12,6 +12,7 @@ from sanic.compat import Header
 from sanic.exceptions import BadURL, PayloadTooLarge
 from sanic.models.protocol_types import TransportProtocol
 
+from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.hook import HookCatalogue
 from ...domain.model.pod import Pod
 from ...domain.model.session import SessionRequest, TraceSession
@@ -89,10 +90,14 @@ class Sessions(Protocol):
 
 @frozen(kw_only=True)
 class Context:
-    """What the application was wired with; handlers find it as `request.app.ctx`."""
+    """What the application was wired with; handlers find it as `request.app.ctx`.
+
+    `choice` tells how containers are found.
+    """
 
     pods: Pods
     sessions: Sessions
+    choice: Callable[[], DiscoveryChoice]
     metrics: Metrics
 
 

@@ -1,7 +1,7 @@
 """Prometheus metrics: what became of events, sessions by state, requests."""
 
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from attrs import define, field, frozen
@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from ... import __version__
+from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.session import SessionState, TraceSession
 from ...domain.model.stats import SourceStats
 
@@ -44,6 +45,7 @@ class Snapshot(Collector):
     sources: Mapping[str, SourceStats]
     sessions: Sequence[TraceSession]
     reason: str = ""
+    discovery: str = ""
     watchers: int = 0
     watcher_drops: int = 0
 
@@ -57,6 +59,11 @@ class Snapshot(Collector):
             "container_tracer_tracing_available",
             "1 if the kernel can be traced, else 0.",
             value=0 if self.reason else 1,
+        )
+        yield GaugeMetricFamily(
+            "container_tracer_discovery_cri",
+            "1 if a container runtime is asked for containers, 0 if procfs is searched for them.",
+            value=int(self.discovery == "cri"),
         )
         yield GaugeMetricFamily(
             "container_tracer_watchers",
@@ -128,6 +135,7 @@ class Metrics:
     """
 
     measured: Measured
+    choice: Callable[[], DiscoveryChoice]
     _registry: CollectorRegistry = field(init=False, factory=CollectorRegistry)
     _requests: Counter = field(init=False)
     _durations: Histogram = field(init=False)
@@ -160,6 +168,7 @@ class Metrics:
             sources=await self.measured.sources(),
             sessions=self.measured.list(),
             reason=self.measured.unavailable(),
+            discovery=self.choice().name,
             watchers=watchers,
             watcher_drops=watcher_drops,
         )

@@ -127,16 +127,32 @@ class TracefsFacts:
 
 
 @frozen(kw_only=True)
+class RuntimeFacts:
+    """A container runtime that was asked through the CRI at a socket.
+
+    `title` is what it calls itself and `pods` how many it has, or `refusal` says what went wrong.
+    `unsuitable` says that it answers, but cannot be used.
+    """
+
+    socket: str
+    title: str = ""
+    pods: int = 0
+    refusal: str = ""
+    unsuitable: bool = False
+
+
+@frozen(kw_only=True)
 class SurroundingFacts:
     """What else is on the machine.
 
-    `cri_sockets` tells of each socket found whether this program may connect to it. `commands`
-    holds the first words of every process's command line, by pid. `listening` holds the texts of
-    `net/tcp` and `net/tcp6`. `pod_cgroups` are the names of the cgroup above all pods.
-    `containers` counts them, those in virtual machines too.
+    `cri_sockets` tells of each socket found whether this program may connect to it, `runtimes` what
+    those said to which it may. `commands` holds the first words of every process's command line, by
+    pid. `listening` holds the texts of `net/tcp` and `net/tcp6`. `pod_cgroups` are the names of the
+    cgroup above all pods. `containers` counts them, those in virtual machines too.
     """
 
     cri_sockets: Mapping[str, bool] = field(factory=dict)
+    runtimes: tuple[RuntimeFacts, ...] = ()
     pod_cgroups: tuple[str, ...] = ()
     commands: Mapping[int, tuple[str, ...]] = field(factory=dict)
     listening: tuple[Reading, ...] = ()

@@ -53,6 +53,7 @@ def _rules() -> tuple[Callable[[MachineFacts], Iterator[Finding]], ...]:
         hardware.files,
         surroundings.cgroups,
         surroundings.containers,
+        surroundings.runtimes,
         surroundings.virtual_machines,
         surroundings.nodes,
         tracing.our_instances,

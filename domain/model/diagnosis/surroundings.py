@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from .facts import MachineFacts, Reading
+from .facts import MachineFacts, Reading, RuntimeFacts
 from .finding import Finding, info, ok, warning
 from .mounts import parse_mounts
 from .nodes import node_pids
@@ -39,7 +39,7 @@ def _driver(names: Sequence[str]) -> str:
 
 
 def containers(facts: MachineFacts) -> Iterator[Finding]:
-    """Containers seen, and CRI sockets that know more about them."""
+    """Containers seen."""
     here = facts.surroundings
     if here.containers_refusal:
         yield warning(
@@ -59,17 +59,39 @@ def containers(facts: MachineFacts) -> Iterator[Finding]:
             "No container was seen to run.",
             why="Namespaces of other users' processes are shown to root only." if blind else "",
         )
-    if not here.cri_sockets:
+
+
+def runtimes(facts: MachineFacts) -> Iterator[Finding]:
+    """Container runtimes that can be asked for names, labels and images."""
+    here = facts.surroundings
+    if not here.cri_sockets and not here.runtimes:
         yield info("CRI", "No CRI socket was found; pods are named from procfs and files.")
     for path, usable in here.cri_sockets.items():
-        if usable:
-            yield info("CRI", f"There is a CRI socket: {path}.")
-        else:
+        if not usable:
             yield info(
                 "CRI",
                 f"There is a CRI socket, which this user may not connect to: {path}.",
                 mend="sudo container-tracer doctor",
             )
+    for runtime in here.runtimes:
+        yield _runtime(runtime)
+
+
+def _runtime(runtime: RuntimeFacts) -> Finding:
+    if not runtime.refusal:
+        title, socket = runtime.title, runtime.socket
+        return ok(
+            "CRI", f"A container runtime, {title}, answers at {socket}; pods: {runtime.pods}."
+        )
+    without = "A tracer-node finds containers through procfs where no runtime can be asked."
+    if runtime.unsuitable:
+        return info("CRI", runtime.refusal, why=without)
+    return warning(
+        "CRI",
+        runtime.refusal,
+        why=f"{without} It has fewer names and labels then.",
+        mend="systemctl status containerd crio",
+    )
 
 
 def virtual_machines(facts: MachineFacts) -> Iterator[Finding]:

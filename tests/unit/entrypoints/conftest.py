@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 from sanic import Sanic
 
 from container_tracer.adapters.system.clock import SystemClock
+from container_tracer.domain.model.discovery_choice import DiscoveryChoice
 from container_tracer.domain.model.hook import (
     HookArgument,
     HookCatalogue,
@@ -86,6 +87,9 @@ class StandInPods:
 
     listed: tuple[Pod, ...] = (Pod(name="shop", namespace="default", containers=(WEB,)),)
     failure: Exception | None = None
+    choice: DiscoveryChoice = field(
+        factory=lambda: DiscoveryChoice(name="procfs", reason="No runtime answers.")
+    )
 
     async def pods(self) -> tuple[Pod, ...]:
         if self.failure:
@@ -247,7 +251,12 @@ async def node() -> AsyncIterator[Node]:
     pods = StandInPods()
     sessions = StandInSessions(pods)
     sessions.gate.set()
-    context = Context(pods=pods, sessions=sessions, metrics=Metrics(sessions))
+    context = Context(
+        pods=pods,
+        sessions=sessions,
+        choice=lambda: pods.choice,
+        metrics=Metrics(sessions, lambda: pods.choice),
+    )
     app = build_app("test-node", context, node_blueprints())
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]

@@ -35,3 +35,9 @@ def test_an_endpoint_may_be_written_with_or_without_its_scheme(text: str) -> Non
 def test_what_is_no_unix_socket_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no CRI socket"):
         endpoint_path(text)
+
+
+def test_a_path_that_no_socket_can_have_is_refused() -> None:
+    assert endpoint_path(f"/{'x' * 106}")
+    with pytest.raises(ValueError, match="107 bytes at most"):
+        endpoint_path(f"/{'x' * 107}")

@@ -9,6 +9,7 @@ import pytest
 
 from container_tracer.entrypoints.cli.commands import COMMANDS
 from container_tracer.entrypoints.cli.running import run
+from container_tracer.fakes.cri_server import FakeCriServer
 from container_tracer.fakes.procfs import FakeProcfs
 
 Doctor = Callable[..., tuple[int, str, str]]
@@ -45,6 +46,29 @@ def test_a_machine_without_tracing_is_a_problem_and_exit_code_1(
     assert json.loads(out)["Possible"] is False
     assert found(out, "tracefs")["What"] == f"There is no folder {tmp_path}/sys/kernel/tracing."
     assert "CONFIG_FTRACE" in found(out, "bystanders")["What"]
+
+
+def test_runtimes_are_asked_what_they_are(
+    doctor: Doctor, machine: Sequence[str | Path], socket_folder: Path
+) -> None:
+    path = socket_folder / "containerd/containerd.sock"
+    path.parent.mkdir()
+    with FakeCriServer(path=path) as server:
+        server.add_pod("s1", "web-0")
+        for where in (("--run-path", socket_folder), ("--cri-endpoint", f"unix://{path}")):
+            _, out, _ = doctor(*machine, *where, "--no-measure", "-o", "json")
+            assert found(out, "CRI")["What"] == (
+                f"A container runtime, containerd 1.7.24, answers at {path}; pods: 1."
+            )
+    _, out, _ = doctor(*machine, "--cri-endpoint", path, "--no-measure", "-o", "json")
+    assert found(out, "CRI")["Verdict"] == "warning"
+    assert "cannot be reached" in found(out, "CRI")["What"]
+
+
+def test_an_endpoint_that_can_be_none_is_refused(doctor: Doctor) -> None:
+    code, _, err = doctor("--cri-endpoint", "tcp://10.0.0.1:1")
+    assert code == 2
+    assert "no CRI socket" in err
 
 
 def test_nothing_is_measured_where_that_was_asked_for(

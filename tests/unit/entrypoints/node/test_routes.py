@@ -344,12 +344,22 @@ async def test_discovery_that_fails_is_503(node: Any) -> None:
 
 async def test_the_server_is_healthy_but_not_ready_without_a_kernel(node: Any) -> None:
     assert (await node.ask("GET", "/healthz")).json == {"status": "ok"}
-    assert (await node.ask("GET", "/readyz")).json == {"status": "ready"}
+    assert (await node.ask("GET", "/readyz")).json["status"] == "ready"
     node.sessions.reason = "tracefs is not mounted."
     assert (await node.ask("GET", "/healthz")).status == 200
     answer = await node.ask("GET", "/readyz")
     assert (answer.status, answer.media_type) == (503, "application/problem+json")
     assert answer.json["detail"] == "tracefs is not mounted."
+
+
+async def test_who_is_ready_says_how_containers_are_found(node: Any) -> None:
+    answer = await node.ask("GET", "/readyz")
+    assert answer.json == {
+        "status": "ready",
+        "discovery": "procfs",
+        "runtime": "",
+        "reason": "No runtime answers.",
+    }
 
 
 @pytest.mark.parametrize("path", ["/v1/pods", "/healthz", "/metrics", "/docs", "/openapi.json"])

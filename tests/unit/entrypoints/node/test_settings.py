@@ -31,6 +31,7 @@ def test_nothing_has_to_be_said() -> None:
         address=Address("", 8080),
         node_name=socket.gethostname(),
         pod_name="",
+        cri_endpoint="",
         run_paths=(Path("/run"), Path("/var/run")),
         procfs_path=Path("/proc"),
         sysfs_path=Path("/sys"),
@@ -48,7 +49,8 @@ def test_nothing_has_to_be_said() -> None:
 
 def test_everything_can_be_said_by_flag(tmp_path: Path) -> None:
     argv = (
-        "--address 10.0.0.1:9 --node-name n --pod-name=p --run-path /a --run-path=/b"
+        "--address 10.0.0.1:9 --node-name n --pod-name=p --cri-endpoint unix:///c.sock"
+        " --run-path /a --run-path=/b"
         f" --procfs-path {tmp_path} --sysfs-path={tmp_path} --use-procfs --mount-tracefs"
         " --max-sessions 3 --buffer-kib=16 --trace-exporter file:jsonl --trace-exporter console"
         f" --trace-file-directory {tmp_path}/t --trace-service-name s --trace-tag a=b=c"
@@ -58,6 +60,7 @@ def test_everything_can_be_said_by_flag(tmp_path: Path) -> None:
         address=Address("10.0.0.1", 9),
         node_name="n",
         pod_name="p",
+        cri_endpoint="/c.sock",
         run_paths=(Path("/a"), Path("/b")),
         procfs_path=tmp_path,
         sysfs_path=tmp_path,
@@ -78,6 +81,7 @@ def test_everything_can_be_said_by_variable(tmp_path: Path) -> None:
         "TRACER_API_ADDRESS": "[::1]:9",
         "TRACER_NODE_NAME": "n",
         "TRACER_POD_NAME": "p",
+        "TRACER_CRI_ENDPOINT": "/c.sock",
         "TRACER_RUN_PATHS": "/a, /b;/c /d",
         "TRACER_PROCFS_PATH": str(tmp_path),
         "TRACER_SYSFS_PATH": str(tmp_path),
@@ -95,6 +99,7 @@ def test_everything_can_be_said_by_variable(tmp_path: Path) -> None:
         address=Address("::1", 9),
         node_name="n",
         pod_name="p",
+        cri_endpoint="/c.sock",
         run_paths=(Path("/a"), Path("/b"), Path("/c"), Path("/d")),
         procfs_path=tmp_path,
         sysfs_path=tmp_path,
@@ -177,7 +182,7 @@ def test_an_exporter_given_twice_is_meant_once() -> None:
         ("--trace-sample-rate=101", "neither always, never, nor a percentage"),
         ("--trace-sample-rate=-1", "neither always, never, nor a percentage"),
         ("--trace-sample-rate=nan", "neither always, never, nor a percentage"),
-        ("--cri-endpoint=/run/x.sock", "discovery through a CRI is not part of this version"),
+        ("--cri-endpoint=tcp://10.0.0.1:1", "is no CRI socket; write unix:///PATH or /PATH"),
         (
             "--jaeger-endpoint=auto",
             "--jaeger-endpoint: looking for a collector ('auto') is not part",
@@ -199,7 +204,7 @@ def test_what_is_wrong_is_said_in_one_line(
         ("TRACER_API_ADDRESS", "x"),
         ("TRACER_VERBOSE", "perhaps"),
         ("TRACER_EXPORTER", "console,zpages"),
-        ("TRACER_CRI_ENDPOINT", "unix:///run/x.sock"),
+        ("TRACER_CRI_ENDPOINT", "run/x.sock"),
         ("TRACER_HOOKS", "/hooks"),
         ("TRACER_JEAGER_ENDPOINT", "auto"),
         ("TRACER_JAEGER_ENDPOINT", "auto"),

@@ -4,6 +4,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from container_tracer.domain.model.discovery_choice import DiscoveryChoice
 from container_tracer.domain.model.session import SessionState
 
 
@@ -41,6 +42,12 @@ async def test_a_kernel_that_cannot_be_traced_shows(node: Any) -> None:
     assert (await scrape(node))["tracing_available",] == 1
     node.sessions.reason = "no tracefs"
     assert (await scrape(node))["tracing_available",] == 0
+
+
+async def test_how_containers_are_found_shows(node: Any) -> None:
+    assert (await scrape(node))["discovery_cri",] == 0
+    node.pods.choice = DiscoveryChoice(name="cri", runtime="containerd")
+    assert (await scrape(node))["discovery_cri",] == 1
 
 
 async def test_requests_are_counted_by_route_not_by_path(node: Any) -> None:

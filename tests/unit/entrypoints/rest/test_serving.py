@@ -11,6 +11,7 @@ import pytest
 from sanic import Blueprint, Sanic
 from sanic.response import HTTPResponse
 
+from container_tracer.domain.model.discovery_choice import DiscoveryChoice
 from container_tracer.entrypoints.rest.app import build_app
 from container_tracer.entrypoints.rest.context import App, Context
 from container_tracer.entrypoints.rest.metrics import Metrics
@@ -27,6 +28,16 @@ async def endless(_request: Any) -> HTTPResponse:
     return HTTPResponse("never")
 
 
+def context_of(sessions: Any) -> Context:
+    choice = DiscoveryChoice(name="procfs")
+    return Context(
+        pods=sessions,
+        sessions=sessions,
+        choice=lambda: choice,
+        metrics=Metrics(sessions, lambda: choice),
+    )
+
+
 @pytest.fixture
 def app() -> App:
     Sanic.test_mode = True
@@ -34,7 +45,7 @@ def app() -> App:
     blueprint.add_route(slow, "/slow")
     blueprint.add_route(endless, "/endless")
     sessions: Any = SimpleNamespace()
-    context = Context(pods=sessions, sessions=sessions, metrics=Metrics(sessions))
+    context = context_of(sessions)
     return build_app("test-serving", context, [blueprint])
 
 
@@ -92,5 +103,5 @@ async def test_variables_of_the_environment_do_not_configure_it(
     monkeypatch.setenv("SANIC_REQUEST_MAX_SIZE", "1")
     Sanic.test_mode = True
     sessions: Any = SimpleNamespace()
-    context = Context(pods=sessions, sessions=sessions, metrics=Metrics(sessions))
+    context = context_of(sessions)
     assert build_app("test-environment", context, []).config.REQUEST_MAX_SIZE == 256 * 1024

@@ -14,6 +14,7 @@ from container_tracer.domain.model.diagnosis.facts import (
     Reading,
     RecorderFacts,
     Refusal,
+    RuntimeFacts,
     TracefsFacts,
 )
 from container_tracer.domain.model.diagnosis.finding import Finding, Verdict, prevents_tracing
@@ -211,7 +212,31 @@ CASES: list[Case] = [
         "",
     ),
     ("containers", "surroundings", {"containers_refusal": "Broken."}, "warning", "Broken.", ""),
-    ("CRI", "surroundings", {"cri_sockets": {"/run/a.sock": True}}, "info", "/run/a.sock", ""),
+    ("CRI", "surroundings", {"cri_sockets": {}}, "info", "No CRI socket", ""),
+    (
+        "CRI",
+        "surroundings",
+        {"runtimes": (RuntimeFacts(socket="/run/a.sock", title="containerd 1.7", pods=3),)},
+        "ok",
+        "containerd 1.7, answers at /run/a.sock; pods: 3.",
+        "",
+    ),
+    (
+        "CRI",
+        "surroundings",
+        {"runtimes": (RuntimeFacts(socket="/run/a.sock", refusal="It is away."),)},
+        "warning",
+        "It is away.",
+        "systemctl status",
+    ),
+    (
+        "CRI",
+        "surroundings",
+        {"runtimes": (RuntimeFacts(socket="/a", refusal="No CRI.", unsuitable=True),)},
+        "info",
+        "No CRI.",
+        "",
+    ),
     ("CRI", "surroundings", {"cri_sockets": {"/run/a.sock": False}}, "info", "may not", "sudo"),
     ("VSOCK", "surroundings", {"has_vsock": True}, "info", "has /dev/vsock", ""),
     (
