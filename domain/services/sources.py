@@ -269,9 +269,7 @@ class TraceSources:
             raise TracingUnavailable(f"Cannot read this kernel's events: {error}") from error
         pipeline = TracePipeline(source=opened, layout=layout, clock=self.clock)
         runner = SourceRunner(pipeline=pipeline, executor=self.executor, deliver=lambda _: None)
-        follower = TaskFollower(
-            runner=runner, directory=self.directory, launchers=self._launchers, clock=self.clock
-        )
+        follower = TaskFollower.of(runner, self.directory, self._launchers, self.clock)
         if self.watch:
             pipeline.attached = _watched(self.watch, follower)
         return SharedSource(events=events, runner=runner, follower=follower, recorded=tids)

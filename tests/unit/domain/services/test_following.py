@@ -7,7 +7,7 @@ import pytest
 from attrs import define, field
 
 from container_tracer.domain.model.pod import Container, Task
-from container_tracer.domain.services import following
+from container_tracer.domain.services import following, taking_on
 from container_tracer.ports.errors import DiscoveryFailed
 
 
@@ -48,7 +48,7 @@ class Arriving:
 
 async def test_tasks_are_read_again_until_there_is_nothing_new(world: Any) -> None:
     source, kernel = await running(world, 100)
-    source.follower.directory = arriving = Arriving(limit=5)
+    source.follower.taking_on.directory = arriving = Arriving(limit=5)
     await source.follower.look()
     assert kernel.followed == {100, 101, 102, 103, 104}
     assert arriving.asked > 5
@@ -91,7 +91,7 @@ async def test_one_that_ended_while_the_kernel_was_told_of_others_is_let_rest(wo
                 world.exit(150)
             return found
 
-    source.follower.directory = Ending()
+    source.follower.taking_on.directory = Ending()
     await source.follower.look()
     assert kernel.follows == [{300}]
     assert source.pipeline.tasks.tids(0) == {100, 300}
@@ -99,9 +99,9 @@ async def test_one_that_ended_while_the_kernel_was_told_of_others_is_let_rest(wo
 
 async def test_a_container_that_never_settles_is_given_up_on_for_this_time(world: Any) -> None:
     source, _ = await running(world, 100)
-    source.follower.directory = arriving = Arriving(limit=10_000)
+    source.follower.taking_on.directory = arriving = Arriving(limit=10_000)
     await source.follower.look()
-    assert arriving.asked == 2 * following.ROUNDS
+    assert arriving.asked == 2 * taking_on.ROUNDS
     assert world.logs[-1]["event"] == "source.tasks_unsettled"
 
 
@@ -120,14 +120,14 @@ async def test_a_task_missing_for_long_is_forgotten_for_a_moment_it_is_not(world
     world.vanish(101)
     await source.follower.look()
     assert source.pipeline.tasks.tids(0) == {100, 101}
-    world.clock.advance(following.MISSING_NS / 1e9 / 2)
+    world.clock.advance(taking_on.MISSING_NS / 1e9 / 2)
     world.enter(source.pipeline.tasks.containers[0], 101)
     await source.follower.look()
     world.vanish(101)
-    world.clock.advance(following.MISSING_NS / 1e9 / 2 + 0.1)
+    world.clock.advance(taking_on.MISSING_NS / 1e9 / 2 + 0.1)
     await source.follower.look()
     assert source.pipeline.tasks.tids(0) == {100, 101}
-    world.clock.advance(following.MISSING_NS / 1e9 + 0.1)
+    world.clock.advance(taking_on.MISSING_NS / 1e9 + 0.1)
     await source.follower.look()
     assert source.pipeline.tasks.tids(0) == {100}
 
@@ -138,7 +138,7 @@ async def test_a_session_ends_when_all_its_tasks_vanished_without_a_word(world: 
     (session,) = world.sessions.list()
     await source.follower.look()
     assert session.running
-    world.clock.advance(following.MISSING_NS / 1e9 + 0.1)
+    world.clock.advance(taking_on.MISSING_NS / 1e9 + 0.1)
     await source.follower.look()
     await world.until(lambda: not session.running)
     assert "gone" in session.reason
@@ -180,10 +180,10 @@ async def test_where_reading_is_slow_it_is_done_less_often(world: Any) -> None:
             found: tuple[Task, ...] = await world.directory.tasks_of(container)
             return found
 
-    source.follower.directory = Slow()
+    source.follower.taking_on.directory = Slow()
     source.follower.hurry()
     assert await source.follower.step(1) == pytest.approx(0.5 / following.SHARE_OF_A_CORE)
-    source.follower.directory = world.directory
+    source.follower.taking_on.directory = world.directory
     source.follower.hurry()
     assert await source.follower.step(1) == following.LOOK_SECONDS
 
@@ -214,7 +214,7 @@ async def test_a_look_does_not_take_on_again_what_is_let_go_meanwhile(world: Any
                 await go_on.wait()
             return found
 
-    source.follower.directory = Held()
+    source.follower.taking_on.directory = Held()
     looking = asyncio.create_task(source.follower.look(), name="look")
     await reading.wait()
     stopping = asyncio.create_task(world.sessions.stop(session.session_id), name="stop")
@@ -241,7 +241,7 @@ async def test_a_task_that_ended_while_it_was_read_of_is_no_ghost(world: Any) ->
             self.asked += 1
             return (*found, Task(tid=150, pid=150, command="gone")) if self.asked < 3 else found
 
-    source.follower.directory = Late()
+    source.follower.taking_on.directory = Late()
     await source.follower.look()
     assert source.pipeline.tasks.tids(0) == {100}
 
@@ -264,7 +264,7 @@ async def test_a_task_that_ends_after_it_was_learnt_keeps_its_last_calls(world: 
             return found
 
     world.enter(web, 150)
-    source.follower.directory = Ending()
+    source.follower.taking_on.directory = Ending()
     await source.follower.look()
     await source.runner.drain()
     await world.until(lambda: world.spans() == [("getppid", 150, "")])
