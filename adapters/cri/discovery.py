@@ -22,6 +22,7 @@ from .events import ContainerdEvents
 from .peer import listener_pid
 
 _INIT = 1
+_DOCKER = "docker"
 
 
 @define(kw_only=True, eq=False)
@@ -90,7 +91,12 @@ class CriPodDiscovery:
         return ContainerdEvents(self._channel).changes()
 
     async def runtime_pids(self) -> tuple[int, ...]:
-        """Return the pid of who listens on the socket, unless that is the init of the machine."""
+        """Return the pid of who listens on the socket, if that makes the containers.
+
+        The init of the machine does not, nor does cri-dockerd: Docker's containerd does.
+        """
+        if self._runtime == _DOCKER:
+            return ()
         pid = await asyncio.to_thread(listener_pid, self.endpoint)
         return (pid,) if pid > _INIT else ()
 

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,16 @@ async def test_it_says_what_the_runtime_calls_itself(
 ) -> None:
     server.runtime, server.version = "cri-o", "1.31.0"
     assert await discovery.verify() == "cri-o 1.31.0"
+
+
+async def test_cri_dockerd_does_not_start_what_it_lists(
+    server: FakeCriServer, discovery: CriPodDiscovery
+) -> None:
+    await discovery.verify()
+    assert await discovery.runtime_pids() == (os.getpid(),)
+    server.runtime = "docker"
+    await discovery.verify()
+    assert await discovery.runtime_pids() == ()
 
 
 async def test_a_socket_nobody_listens_on_is_named(socket_folder: Path) -> None:
