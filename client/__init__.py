@@ -14,7 +14,7 @@ from .errors import (
     ServerUnreachable,
     UnexpectedAnswer,
 )
-from .events import Dropped, End, Event, Heartbeat, Opened, Span
+from .events import ContainerChange, Dropped, End, Event, Heartbeat, Opened, Span
 from .request import TraceRequest
 from .tracer import LiveTrace, TracerClient
 from .values import (
@@ -33,6 +33,7 @@ __all__ = [
     "CallSummary",
     "ClientError",
     "Container",
+    "ContainerChange",
     "Dropped",
     "End",
     "Event",

@@ -55,13 +55,28 @@ class Heartbeat:
     """A sign of life, each second in which nothing else comes.
 
     `spans` were passed on by the session so far, `lost` are events its source lost so far, and
-    `dropped` are spans this stream lost so far.
+    `dropped` are spans this stream lost so far. `containers` are traced now, None if the tracer
+    does not say.
     """
 
     time: str = ""
     spans: int = 0
     lost: int = 0
     dropped: int = 0
+    containers: int | None = None
+    json: Json = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class ContainerChange:
+    """A container joined the session, or `ended`; `containers` are traced from then on."""
+
+    ended: bool
+    container: str
+    pod: str = ""
+    namespace: str = ""
+    container_id: str = ""
+    containers: int = 0
     json: Json = field(factory=dict, repr=False, eq=False)
 
 
@@ -85,7 +100,7 @@ class End:
     json: Json = field(factory=dict, repr=False, eq=False)
 
 
-Event: TypeAlias = Span | Opened | Heartbeat | Dropped | End
+Event: TypeAlias = Span | Opened | Heartbeat | ContainerChange | Dropped | End
 
 
 def read_event(line: bytes) -> Event | None:
@@ -119,6 +134,19 @@ def _heartbeat(one: Json) -> Heartbeat:
         spans=one.get("spans", 0),
         lost=one.get("lost", 0),
         dropped=one.get("dropped", 0),
+        containers=one.get("containers"),
+        json=one,
+    )
+
+
+def _container(one: Json) -> ContainerChange:
+    return ContainerChange(
+        ended=one["change"] == "ended",
+        container=one["container"],
+        pod=one.get("pod", ""),
+        namespace=one.get("namespace", ""),
+        container_id=one.get("container_id", ""),
+        containers=one.get("containers", 0),
         json=one,
     )
 
@@ -140,6 +168,7 @@ def _end(one: Json) -> End:
 _READERS: Mapping[str, Callable[[Json], Event]] = {
     "open": _opened,
     "heartbeat": _heartbeat,
+    "container": _container,
     "dropped": _dropped,
     "end": _end,
 }

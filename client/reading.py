@@ -82,6 +82,11 @@ def read_session(one: Json) -> Session:
         user_context=one.get("Context", ""),
         containers={pod: _texts(names) for pod, names in (one.get("Containers") or {}).items()},
         refused={pod: dict(reasons) for pod, reasons in (one.get("Refused") or {}).items()},
+        ended_containers={
+            pod: dict(names) for pod, names in (one.get("EndedContainers") or {}).items()
+        },
+        ended_container_count=one.get("EndedContainerCount", 0),
+        wait_for_pods=bool(one.get("WaitForPods")),
         running=bool(one.get("Running")),
         reason=one.get("Reason", ""),
         created=one.get("Created", ""),

@@ -14,6 +14,7 @@ class TraceRequest:
     `labels` are exact, or a text such as `app=web,tier in (front,back),!canary`. With `vmm`, the
     VMM of a container in a virtual machine is traced; else such a container is refused.
     `arguments` is quoted as for a shell. `duration` is seconds, or a text such as `500ms`.
+    With `wait_for_pods` nothing needs to match yet, and the session goes on when nothing does.
     `exporters` of None means those the node was started with; of () none at all. With a `lease`,
     as long as a `duration`, the tracer deletes the session once nobody asked for it for so long.
     """
@@ -30,6 +31,7 @@ class TraceRequest:
     max_events: int | None = None
     exporters: Sequence[str] | None = None
     lease: float | str | None = None
+    wait_for_pods: bool = False
 
     def body(self, *, run: bool) -> dict[str, Any]:
         """Write it as the API takes it."""
@@ -45,6 +47,7 @@ class TraceRequest:
             "duration": self.duration,
             "max-events": self.max_events,
             "lease": self.lease,
+            "wait-for-pods": self.wait_for_pods or None,
             "exporters": None if self.exporters is None else list(self.exporters),
         }
         asked = {name: value for name, value in given.items() if value not in (None, "", {})}

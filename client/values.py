@@ -101,8 +101,9 @@ class Statistics:
 class Session:
     """A trace session as it was when it was asked for.
 
-    `containers` are the names of those it traces, by pod; `refused` are those that match but
-    are not traced, by pod and name, and why.
+    `containers` are the names of those it traces, by pod; `ended_containers` how many of each
+    name ended while it ran, of the latest, and `ended_container_count` of all. `refused` are
+    those that match but are not traced, by pod and name, and why.
     """
 
     session_id: str
@@ -113,7 +114,10 @@ class Session:
     arguments: tuple[str, ...] = ()
     user_context: str = ""
     containers: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    ended_containers: Mapping[str, Mapping[str, int]] = field(factory=dict)
+    ended_container_count: int = 0
     refused: Mapping[str, Mapping[str, str]] = field(factory=dict)
+    wait_for_pods: bool = False
     running: bool = False
     reason: str = ""
     created: str = ""

@@ -1,17 +1,17 @@
 """A trace session: its request, its life as a table, and how it ends."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from attrs import define, field, frozen
 
 from .errors import RequestError
 from .hook import TracePlan
-from .isolation import Refusal
+from .isolation import Admitted, Refusal
 from .pod import Container
 from .selector import ContainerSelector
 from .stats import SessionStats
-from .summary import Summary
+from .summary import MAX_ENDED, Summary
 
 
 class UnknownSession(RequestError):
@@ -62,7 +62,8 @@ class SessionRequest:
     `max_events` counts what a user sees as events: the spans that are passed on.
     `exporters` of None means those the node was started with. With `lease_ns` the session is
     deleted when nobody has asked for it for so long; 0 is never. `vmm` says that of a container
-    in a virtual machine the VMM is wanted.
+    in a virtual machine the VMM is wanted. With `wait_for_pods` nothing needs to match yet, and
+    the session goes on when nothing does any more.
     """
 
     selector: ContainerSelector
@@ -75,6 +76,7 @@ class SessionRequest:
     exporters: tuple[str, ...] | None = None
     lease_ns: int = 0
     vmm: bool = False
+    wait_for_pods: bool = False
 
 
 @define(kw_only=True)
@@ -83,7 +85,8 @@ class TraceSession:
 
     Times are wall-clock nanoseconds, 0 for not yet. `reason` says why it ended, `error` what
     went wrong, `outputs` where its traces are, `statistics` and `summary` are of its latest run.
-    `refused` are containers that it selects, but must not trace.
+    `containers` are those it has now, `ended` the last ones of `ended_count` that ended while it
+    ran. `refused` are containers that it selects, but must not trace, the last ones too.
     """
 
     session_id: str
@@ -91,6 +94,8 @@ class TraceSession:
     plan: TracePlan
     exporters: tuple[str, ...] = ()
     containers: tuple[Container, ...] = ()
+    ended: tuple[Container, ...] = ()
+    ended_count: int = 0
     refused: tuple[Refusal, ...] = ()
     state: SessionState = SessionState.CREATED
     reason: str = ""
@@ -109,6 +114,33 @@ class TraceSession:
                 f"Session {self.session_id} is {self.state} and cannot become {target}."
             )
         self.state = target
+
+    def own(self, containers: Iterable[Container]) -> tuple[Container, ...]:
+        """Return those of containers that it has now."""
+        mine = {one.key for one in self.containers}
+        return tuple(one for one in containers if one.key in mine)
+
+    def begin_with(self, admitted: Admitted) -> None:
+        """Have the containers it starts with, and no others."""
+        self.containers, self.refused = admitted.taken, admitted.refused[-MAX_ENDED:]
+        self.ended, self.ended_count = (), 0
+
+    def take_on(self, containers: Iterable[Container]) -> None:
+        """Have more containers."""
+        self.containers = (*self.containers, *containers)
+
+    def let_go(self, containers: Sequence[Container]) -> None:
+        """Keep containers as ended, up to `MAX_ENDED` in all."""
+        keys = {one.key for one in containers}
+        self.containers = tuple(one for one in self.containers if one.key not in keys)
+        self.ended = (*self.ended, *containers)[-MAX_ENDED:]
+        self.ended_count += len(containers)
+
+    def refuse(self, refusals: Iterable[Refusal]) -> None:
+        """Keep what it must not trace, each container once, up to `MAX_ENDED` in all."""
+        known = {one.container.key for one in self.refused}
+        news = (one for one in refusals if one.container.key not in known)
+        self.refused = (*self.refused, *news)[-MAX_ENDED:]
 
     @property
     def running(self) -> bool:

@@ -5,31 +5,24 @@ watch that session, what somebody reads too slowly for him alone. Both are count
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 
-import numpy as np
 import structlog
 from attrs import define, field
 
 from ...ports.clock import Clock
 from ..model.errors import RequestError, TracerError
+from ..model.pod import Container
 from ..model.session import SessionState, TraceSession
-from ..model.span_text import json_lines
 from ..model.spans import SpanBatch
 from ..model.stats import SessionStats
 from .background import Background
-from .watcher import Chunk, Dropped, Ended, Frame, Heartbeat, Watcher
+from .channel import Channel
+from .watcher import ContainerNews, Ended, Frame, Heartbeat, Watcher
 
 MAX_WATCHERS = 256
-
-BACKLOG_BYTES = 8 << 20
-"""What may wait to be written for one session, as columns."""
-
-CHUNK_SPANS = 512
-"""So many spans are written at once: about 200 KB of text."""
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -38,89 +31,6 @@ _log = structlog.get_logger()
 
 class TooManyWatchers(RequestError):
     """As many watch the sessions of this node as may."""
-
-
-@define(kw_only=True, eq=False)
-class Channel:
-    """One run of a session, from its start or before, to those who watch it.
-
-    Its task lives while somebody watches, until the end has been passed on.
-    """
-
-    node: str
-    session: TraceSession
-    turn: asyncio.Lock
-    watchers: set[Watcher] = field(factory=set)
-    task: asyncio.Task[None] | None = None
-    offers: int = 0
-    _backlog: deque[tuple[int, SpanBatch | Dropped | Ended]] = field(factory=deque)
-    _backlog_bytes: int = 0
-    _arrived: asyncio.Event = field(factory=asyncio.Event)
-
-    def offer(self, batch: SpanBatch) -> None:
-        """Take spans, as many as there is room for."""
-        room = BACKLOG_BYTES - self._backlog_bytes
-        if batch.nbytes <= room:
-            self._put(batch)
-            self._backlog_bytes += batch.nbytes
-            return
-        fitting = len(batch) * room // batch.nbytes
-        if fitting:
-            self.offer(batch.take(np.arange(fitting)))
-            batch = batch.take(slice(fitting, None))
-        self._put(Dropped(len(batch), batch.events))
-
-    def end(self, ended: Ended) -> None:
-        """Take the end of the run."""
-        self._put(ended)
-
-    async def run(self) -> None:
-        """Pass on what comes, up to the end of the run."""
-        while True:
-            number, item = await self._next()
-            if isinstance(item, Ended):
-                self.finish(item)
-                return
-            await self._show(number, item)
-
-    def finish(self, ended: Ended) -> None:
-        """Let everybody know that nothing more comes."""
-        for watcher in self.watchers:
-            watcher.end(ended)
-
-    def beat(self, heartbeat: Heartbeat) -> None:
-        """Let everybody know that the run lives."""
-        for watcher in self.watchers:
-            watcher.beat(heartbeat)
-
-    async def _next(self) -> tuple[int, SpanBatch | Dropped | Ended]:
-        while not self._backlog:
-            self._arrived.clear()
-            await self._arrived.wait()
-        number, item = self._backlog.popleft()
-        return number, item
-
-    async def _show(self, number: int, item: SpanBatch | Dropped) -> None:
-        if isinstance(item, Dropped):
-            for watcher in self._watchers_of(number):
-                watcher.drop(item)
-            return
-        for start in range(0, len(item), CHUNK_SPANS):
-            piece = item.take(slice(start, start + CHUNK_SPANS))
-            frames = {watcher.frame for watcher in self._watchers_of(number)}
-            async with self.turn:
-                chunk = await asyncio.to_thread(_write, piece, self.node, frames)
-            for watcher in self._watchers_of(number):
-                watcher.offer(chunk)
-        self._backlog_bytes -= item.nbytes
-
-    def _watchers_of(self, number: int) -> list[Watcher]:
-        return [watcher for watcher in self.watchers if watcher.since <= number]
-
-    def _put(self, item: SpanBatch | Dropped | Ended) -> None:
-        self._backlog.append((self.offers, item))
-        self.offers += 1
-        self._arrived.set()
 
 
 @define(kw_only=True, eq=False)
@@ -171,6 +81,12 @@ class LiveSpans:
         """Show spans of a session to those who watch it."""
         if channel := self._channels.get(session_id):
             channel.offer(batch)
+
+    def tell(self, session: TraceSession, container: Container, *, joined: bool) -> None:
+        """Tell those who watch a session that a container joined it, or ended."""
+        if channel := self._channels.get(session.session_id):
+            running = len(session.containers)
+            channel.tell(ContainerNews(container=container, joined=joined, running=running))
 
     def end(self, session: TraceSession, reason: str) -> None:
         """Tell those who watch a session that its run is over, or that it will never run."""
@@ -238,19 +154,16 @@ class LiveSpans:
                 counts = await self.statistics(channel.session)
             except TracerError:  # the kernel's counters cannot be read; these were before
                 counts = channel.session.statistics
-            channel.beat(
-                Heartbeat(wall_ns=self.clock.wall_ns(), spans=counts.spans, lost=counts.source.lost)
+            heartbeat = Heartbeat(
+                wall_ns=self.clock.wall_ns(),
+                spans=counts.spans,
+                lost=counts.source.lost,
+                containers=len(channel.session.containers),
             )
+            channel.beat(heartbeat)
 
 
 def _end_of(session: TraceSession, reason: str, *, error: str) -> Ended:
     return Ended(
         reason=reason, state=session.state, error=error, statistics=deepcopy(session.statistics)
-    )
-
-
-def _write(batch: SpanBatch, node: str, frames: set[Frame]) -> Chunk:
-    lines = json_lines(batch, node=node)
-    return Chunk(
-        texts={frame: frame(lines) for frame in frames}, spans=len(batch), events=batch.events
     )

@@ -7,13 +7,12 @@ from attrs import define, evolve, field
 
 from ...ports.clock import Clock
 from ...ports.span_exporter import SpanExporter, TraceContext
-from ..model.isolation import admit_some
 from ..model.session import TraceSession
 from ..model.share import SessionShare
 from ..model.spans import SpanBatch
 from .deliveries import Deliveries
-from .inventory import PodInventory
 from .live import LiveSpans
+from .selections import Selections
 from .shared_source import Subscription
 from .sources import TraceSources
 
@@ -41,7 +40,7 @@ class SessionRuns:
     """Begins runs and ends them."""
 
     node: str
-    inventory: PodInventory
+    selections: Selections
     trace_sources: TraceSources
     exporters: Mapping[str, SpanExporter]
     clock: Clock
@@ -62,14 +61,13 @@ class SessionRuns:
         """
         session.started_ns, session.ended_ns = self.clock.wall_ns(), 0
         if not selected:
-            chosen = await self.inventory.select(session.request.selector)
-            admitted = admit_some(chosen, vmm=session.request.vmm)
-            session.containers, session.refused = admitted.taken, admitted.refused
+            session.begin_with(await self.selections.choose(session.request))
         duration_ns = _shorter(session.request.duration_ns, session.plan.duration_ns)
         run = await self._prepare(session)
         try:
             plan = evolve(session.plan, duration_ns=duration_ns)
-            await self.trace_sources.join(run.subscription, plan)
+            async with self.selections.following(session, end=run.subscription.end):
+                await self.trace_sources.join(run.subscription, plan)
         except BaseException:
             await run.deliveries.close()
             raise
@@ -83,6 +81,7 @@ class SessionRuns:
         """Leave the source, close the exporters; return what went wrong with the source."""
         session_id = run.session.session_id
         self._runs.pop(session_id, None)
+        self.selections.forget(session_id)
         if run.watch is not None:
             run.watch.cancel()
         try:
@@ -118,6 +117,7 @@ class SessionRuns:
             containers=session.containers,
             selector=session.request.selector,
             deliver=deliver,
+            emptied=lambda: self.selections.emptied(session.session_id),
             end=lambda reason: None if over.done() else over.set_result(reason),
         )
         return SessionRun(

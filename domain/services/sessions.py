@@ -14,7 +14,6 @@ from ...ports.kernel_tracer import KernelTracer
 from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ..model.hook import HookCatalogue, TraceHook
-from ..model.isolation import admit_some
 from ..model.session import SessionRequest, SessionState, TraceSession, UnknownSession
 from ..model.stats import SessionStats, SourceStats
 from ..model.summary import RunSummary
@@ -23,6 +22,7 @@ from .background import Background
 from .inventory import PodInventory
 from .leases import Leases
 from .live import LiveSpans
+from .selections import Selections
 from .session_runs import SessionRun, SessionRuns
 from .sources import TraceSources
 from .watcher import Frame, Watcher
@@ -48,6 +48,7 @@ class TraceSessions:
     live: LiveSpans = field(init=False)
     _admission: Admission = field(init=False)
     _leases: Leases = field(init=False)
+    _selections: Selections = field(init=False)
     _runs: SessionRuns = field(init=False)
     _locks: dict[str, asyncio.Lock] = field(factory=dict)
     _background: Background = field(factory=Background)
@@ -60,9 +61,15 @@ class TraceSessions:
         )
         self._leases = Leases(clock=self.clock, give_up=self._give_up)
         self.live = LiveSpans(node=self.settings.node, clock=self.clock, statistics=self.statistics)
+        self._selections = Selections(
+            inventory=self.inventory,
+            trace_sources=self.trace_sources,
+            live=self.live,
+            clock=self.clock,
+        )
         self._runs = SessionRuns(
             node=self.settings.node,
-            inventory=self.inventory,
+            selections=self._selections,
             trace_sources=self.trace_sources,
             exporters=self.exporters,
             clock=self.clock,
@@ -98,18 +105,16 @@ class TraceSessions:
         self._admission.check_room(len(self.repository.list()))
         exporters = self._admission.exporters_of(request)
         plan = self._admission.plan(request)
-        selected = await self.inventory.select(request.selector)
-        admitted = admit_some(selected, vmm=request.vmm)
+        admitted = await self._selections.choose(request)
         self._admission.check_room(len(self.repository.list()))  # others may have come meanwhile
         session = TraceSession(
             session_id=str(secrets.randbelow((1 << 64) - 1) + 1),
             request=request,
             plan=plan,
             exporters=exporters,
-            containers=admitted.taken,
-            refused=admitted.refused,
             created_ns=self.clock.wall_ns(),
         )
+        session.begin_with(admitted)
         self.repository.add(session)
         self._leases.begin(session.session_id, request.lease_ns)
         _log.info("session.created", session_id=session.session_id, hook=request.hook)
@@ -164,6 +169,7 @@ class TraceSessions:
         stops = [self.stop(one.session_id, "the node shut down") for one in self.list()]
         await asyncio.gather(*stops, return_exceptions=True)
         await self._background.finish()
+        await self._selections.close()
         await self.live.close("the node shut down")
         await self.trace_sources.close()
 

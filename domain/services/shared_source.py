@@ -24,14 +24,16 @@ _log = structlog.get_logger()
 class Subscription:
     """One run of a session, as its source sees it.
 
-    `deliver` takes its spans; `end` is called with the reason when it should stop by itself.
-    Both are called from the event loop. `failure` says what went wrong with the source.
+    `deliver` takes its spans; `end` is called with the reason when it should stop by itself;
+    `emptied` when none of its tasks lives, again and again. All are called from the event loop.
+    `failure` says what went wrong with the source.
     """
 
     share: SessionShare
     containers: tuple[Container, ...]
     deliver: Callable[[SpanBatch], None]
     end: Callable[[str], None]
+    emptied: Callable[[], None] = lambda: None
     selector: ContainerSelector = field(factory=ContainerSelector)
     joined: SourceStats = field(factory=SourceStats)
     failure: str = ""
@@ -65,7 +67,7 @@ class SharedSource:
 
     def __attrs_post_init__(self) -> None:
         """Be told what the loops bring."""
-        self.runner.deliver, self.follower.checked = self.deliver, self.end_empty
+        self.runner.deliver, self.follower.checked = self.deliver, self.tell_emptied
         self.follower.could_bring = self.could_bring
 
     @property
@@ -141,8 +143,7 @@ class SharedSource:
             if one.share.containers and not any(alive(number) for number in one.share.containers)
         ]
 
-    def end_empty(self) -> None:
-        """End the sessions whose containers are gone, after `/proc` has been read again."""
+    def tell_emptied(self) -> None:
+        """Tell the sessions whose tasks are gone, after `/proc` has been read again."""
         for subscription in self.empty():
-            names = ", ".join(f"{one.pod}/{one.name}" for one in subscription.containers)
-            subscription.end(f"its containers are gone: {names}")
+            subscription.emptied()

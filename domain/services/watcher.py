@@ -7,11 +7,15 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
+from ..model.pod import Container
 from ..model.session import SessionState
 from ..model.stats import SessionStats
 
 QUEUE_BYTES = 4 << 20
 """What may wait for one watcher, as text; more is dropped and counted."""
+
+NEWS_BYTES = 512
+"""So much of that room the news of a container takes, more or less."""
 
 Frame: TypeAlias = Callable[[Sequence[str]], bytes]
 """Turns lines of JSON into what goes to a client."""
@@ -35,12 +39,25 @@ class Dropped:
 
 
 @frozen(kw_only=True)
+class ContainerNews:
+    """A container joined a run, or ended in it; `running` counts those it has from then on."""
+
+    container: Container
+    joined: bool
+    running: int
+
+
+@frozen(kw_only=True)
 class Heartbeat:
-    """The state of a run at a time: spans passed on, events lost by the kernel, both so far."""
+    """The state of a run at a time: spans passed on, events lost by the kernel, both so far.
+
+    `containers` counts those that run now.
+    """
 
     wall_ns: int
     spans: int
     lost: int
+    containers: int
 
 
 @frozen(kw_only=True)
@@ -53,7 +70,7 @@ class Ended:
     statistics: SessionStats
 
 
-Item: TypeAlias = bytes | Dropped | Heartbeat | Ended
+Item: TypeAlias = bytes | Dropped | ContainerNews | Heartbeat | Ended
 
 
 @define(kw_only=True, eq=False)
@@ -67,7 +84,7 @@ class Watcher:
     since: int = 0
     shown_spans: int = 0
     dropped_spans: int = 0
-    _queue: deque[tuple[bytes, int] | Dropped | Ended] = field(factory=deque)
+    _queue: deque[tuple[bytes, int] | Dropped | ContainerNews | Ended] = field(factory=deque)
     _queued_bytes: int = 0
     _beat: Heartbeat | None = None
     _arrived: asyncio.Event = field(factory=asyncio.Event)
@@ -89,6 +106,12 @@ class Watcher:
             dropped = Dropped(last.spans + dropped.spans, last.events + dropped.events)
         self._put(dropped)
 
+    def tell(self, news: ContainerNews) -> None:
+        """Take news, if there is room: the next heartbeat says as well how many containers run."""
+        if self._queued_bytes + NEWS_BYTES <= QUEUE_BYTES:
+            self._queued_bytes += NEWS_BYTES
+            self._put(news)
+
     def beat(self, heartbeat: Heartbeat) -> None:
         """Take a heartbeat; of those not read yet, only the latest counts."""
         self._beat = heartbeat
@@ -108,6 +131,8 @@ class Watcher:
             beat, self._beat = self._beat, None
             return beat
         item = self._queue.popleft()
+        if isinstance(item, ContainerNews):
+            self._queued_bytes -= NEWS_BYTES
         if not isinstance(item, tuple):
             return item
         text, spans = item
@@ -115,6 +140,6 @@ class Watcher:
         self.shown_spans += spans
         return text
 
-    def _put(self, item: tuple[bytes, int] | Dropped | Ended) -> None:
+    def _put(self, item: tuple[bytes, int] | Dropped | ContainerNews | Ended) -> None:
         self._queue.append(item)
         self._arrived.set()

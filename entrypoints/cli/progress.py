@@ -17,23 +17,29 @@ ERASE = "\r\x1b[K"
 
 @define(kw_only=True)
 class Tally:
-    """What has come so far: spans shown, spans missed by us, events lost by the kernel."""
+    """What has come so far: spans shown, spans missed by us, events lost by the kernel.
+
+    `containers` are traced now; None if that is not known yet.
+    """
 
     spans: int = 0
     dropped_spans: int = 0
     lost_events: int = 0
+    containers: int | None = None
 
 
 @define(kw_only=True, eq=False)
 class ProgressLine:
     """Drawn again and again; erased before anything else is written.
 
-    Where it is not `enabled`, nothing is ever drawn.
+    Where it is not `enabled`, nothing is ever drawn. `awaited` says which containers are waited
+    for while there are none, such as `pods that match 'web-*'`.
     """
 
     tally: Tally
     stream: TextIO
     enabled: bool
+    awaited: str = ""
     clock: Callable[[], float] = time.monotonic
     _started: float = 0.0
     _last: tuple[float, int] = (0.0, 0)
@@ -63,9 +69,19 @@ class ProgressLine:
         """Say it in words."""
         tally = self.tally
         return (
-            f"{now - self._started:.0f} s  {tally.spans:,} spans  {self._rate:,.0f}/s"
-            f"  lost {tally.lost_events:,}  dropped {tally.dropped_spans:,}  Ctrl-C ends"
+            f"{now - self._started:.0f} s  {self._containers()}{tally.spans:,} spans"
+            f"  {self._rate:,.0f}/s  lost {tally.lost_events:,}  dropped {tally.dropped_spans:,}"
+            "  Ctrl-C ends"
         )
+
+    def _containers(self) -> str:
+        """Say how many containers there are, or that they are waited for."""
+        number = self.tally.containers
+        if number is None:
+            return ""
+        if not number and self.awaited:
+            return f"waiting for {self.awaited}  "
+        return f"{number:,} container{'' if number == 1 else 's'}  "
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:

@@ -151,7 +151,8 @@ def session_lines(session: Session) -> list[str]:
         "Node": session.node,
         "Hook": " ".join((session.hook, *session.arguments)),
         "Context": session.user_context,
-        "Containers": "; ".join(places),
+        "Containers": "; ".join(places) or ("none yet" if session.wait_for_pods else ""),
+        "Gone before": _gone(session),
         "Refused": " ".join(refusals([session])),
         "Created": session.created,
         "Started": session.started,
@@ -170,6 +171,11 @@ def session_lines(session: Session) -> list[str]:
         session.session_id,
         *(f"  {name + ':':<11} {text}" for name, text in told.items() if text),
     ]
+
+
+def _gone(session: Session) -> str:
+    number = session.ended_container_count
+    return f"{number:,} container{'' if number == 1 else 's'}" if number else ""
 
 
 def _shorter_time(time: str) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Self
 
-from attrs import define
+from attrs import define, field
 
-from ...client import Dropped, End, Event, Heartbeat, Span
+from ...client import ContainerChange, Dropped, End, Event, Heartbeat, Span
 from .command import Invocation
 from .output import Output
 from .progress import ProgressLine, Tally, can_show_progress
@@ -22,6 +22,7 @@ class SpanView:
     progress: ProgressLine
     tally: Tally
     _headed: bool = False
+    _namespaces: dict[str, str] = field(factory=dict)
 
     @classmethod
     def of(cls, invocation: Invocation) -> Self:
@@ -45,18 +46,35 @@ class SpanView:
                 self.tally.dropped_spans += event.spans
             case Heartbeat():
                 self.tally.lost_events = max(self.tally.lost_events, event.lost)
+                if event.containers is not None:
+                    self.tally.containers = event.containers
                 self.writer.check()
+            case ContainerChange():
+                self.tally.containers = event.containers
             case End():
                 self.tally.lost_events = max(self.tally.lost_events, event.statistics.lost)
         if self.output.for_people:
             await self._tell(event)
-        elif isinstance(event, Span | Dropped | End):
+        elif isinstance(event, Span | Dropped | ContainerChange | End):
             await self._write(self.output.item_text(event.json))
 
     async def _tell(self, event: Event) -> None:
-        if not isinstance(event, Span | Dropped):
-            return
-        line = self.lines.line(event) if isinstance(event, Span) else self.lines.gap(event)
+        match event:
+            case Span():
+                self._tell_apart(event)
+                await self._write_line(self.lines.line(event))
+            case Dropped():
+                await self._write_line(self.lines.gap(event))
+            case ContainerChange():
+                self.progress.erase()
+                self.output.note(change_line(event))
+
+    def _tell_apart(self, span: Span) -> None:
+        """Show namespaces from when two pods of one name were seen."""
+        if self._namespaces.setdefault(span.pod, span.namespace) != span.namespace:
+            self.lines.qualified = True
+
+    async def _write_line(self, line: str) -> None:
         if not self._headed:  # only now, because columns grow with what they hold
             self._headed = True
             await self._write(self.lines.header())
@@ -65,3 +83,10 @@ class SpanView:
     async def _write(self, text: str) -> None:
         self.progress.erase()
         await self.writer.write(text)
+
+
+def change_line(change: ContainerChange) -> str:
+    """Say that a container joined, or ended."""
+    pod = f"{change.namespace}/{change.pod}" if change.namespace else change.pod
+    place = pod if change.container in ("", change.pod) else f"{pod} {change.container}"
+    return f"{place} {'ended' if change.ended else 'joined'}."

@@ -62,6 +62,11 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         help="also send spans there, such as otlp or file; repeatable",
     )
     parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="wait for pods that match, and for more when none is left",
+    )
+    parser.add_argument(
         "--context", metavar="TEXT", default="", help="your own words, kept with the session"
     )
 
@@ -107,7 +112,13 @@ def _request(invocation: Invocation, places: Sequence[str], hook: str) -> TraceR
         duration=options.duration,
         max_events=options.max_events,
         exporters=tuple(options.exporter or ()),
+        wait_for_pods=options.wait,
     )
+
+
+def selector_of(request: TraceRequest) -> ContainerSelector:
+    """Return what a request selects, to be shown."""
+    return ContainerSelector(request.pod, request.container, request.namespace, request.labels)
 
 
 def with_exporters_of_node(request: TraceRequest) -> TraceRequest:

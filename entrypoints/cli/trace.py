@@ -4,17 +4,19 @@ import argparse
 import asyncio
 from contextlib import suppress
 
-from ...client import ClientError, End, LiveTrace, TracerClient, TraceRequest
+from ...client import ClientError, End, LiveTrace, Session, TracerClient, TraceRequest
 from .closing import closing_lines
 from .command import Command, Invocation, UsageError
 from .connecting import connect
 from .exit_codes import ExitCode
+from .output import Output
 from .progress import Tally
 from .refusals import note_refused
 from .span_view import SpanView
 from .target import (
     add_request_options,
     add_selection_options,
+    selector_of,
     trace_request,
     with_exporters_of_node,
 )
@@ -73,6 +75,7 @@ async def watch_trace(invocation: Invocation, tracer: TracerClient, request: Tra
     async with tracer.trace(request) as trace:
         session = trace.session.handle
         note_refused(output, [trace.session])
+        _note_waiting(output, request, trace.session, view)
         view.lines.qualified = any("/" in pod for pod in trace.session.containers)
         stop.on_second = lambda: output.note(_left(session))
         with stop.awaited():
@@ -82,6 +85,15 @@ async def watch_trace(invocation: Invocation, tracer: TracerClient, request: Tra
     for line in closing_lines(trace.end, view.tally, outputs, asked=bool(stop.number)):
         output.note(line)
     return exit_code(invocation, view.tally, trace.end)
+
+
+def _note_waiting(output: Output, request: TraceRequest, session: Session, view: SpanView) -> None:
+    """Say that nothing matches yet, where that is so."""
+    view.tally.containers = sum(map(len, session.containers.values()))
+    if request.wait_for_pods:
+        view.progress.awaited = f"pods that match {selector_of(request)}"
+        if not session.containers:
+            output.note(f"Waiting for {view.progress.awaited}.")
 
 
 async def _show(invocation: Invocation, trace: LiveTrace, view: SpanView) -> None:

@@ -3,6 +3,7 @@
 import json
 import operator
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -18,8 +19,8 @@ from ...domain.model.stats import ExporterStats, SessionStats, SourceStats
 
 Json: TypeAlias = dict[str, Any]
 
-_Key: TypeAlias = tuple[str, str, str, str]
-_Pods: TypeAlias = Mapping[str, tuple[Container, ...]]
+_Place: TypeAlias = tuple[str, str, str]
+"""Namespace, name and uid of a pod."""
 
 _NS = 10**9
 
@@ -62,17 +63,31 @@ def pods_answer(containers: Iterable[Container], *, node: str, vmm: bool = False
     }
 
 
-def _by_pod(containers: Iterable[Container]) -> dict[str, tuple[Container, ...]]:
-    """Put containers of a pod together, under the pod's name."""
-    pods: dict[tuple[str, str, str], list[Container]] = {}
+def _by_pod(
+    containers: Iterable[Container], names: Mapping[_Place, str] | None = None
+) -> dict[str, list[Container]]:
+    """Put containers of a pod together, under the pod's name, which `names` may say."""
+    containers = list(containers)
+    names = _pod_names(containers) if names is None else names
+    pods: dict[str, list[Container]] = {}
     for container in containers:
-        pod = (container.namespace, container.pod, container.pod_uid)
-        pods.setdefault(pod, []).append(container)
-    keys = pod_keys(
-        Pod(name=name, namespace=namespace, uid=uid, containers=tuple(members))
-        for (namespace, name, uid), members in pods.items()
-    )
-    return {key: pod.containers for key, pod in keys.items()}
+        pods.setdefault(names[_place(container)], []).append(container)
+    return pods
+
+
+def _pod_names(containers: Iterable[Container]) -> dict[_Place, str]:
+    """Name the pods of containers."""
+    pods = {
+        _place(one): Pod(name=one.pod, namespace=one.namespace, uid=one.pod_uid)
+        for one in containers
+    }
+    return {
+        (pod.namespace, pod.name, pod.uid): name for name, pod in pod_keys(pods.values()).items()
+    }
+
+
+def _place(container: Container) -> _Place:
+    return container.namespace, container.pod, container.pod_uid
 
 
 def _container_keys(containers: Iterable[Container]) -> dict[str, Container]:
@@ -131,13 +146,26 @@ def session_answer(session: TraceSession, statistics: SessionStats, *, node: str
     """
     request = session.request
     refused = {one.container.key: one.reason for one in session.refused}
-    pods = _by_pod((*session.containers, *(one.container for one in session.refused)))
+    not_taken = [one.container for one in session.refused]
+    names = _pod_names((*session.containers, *session.ended, *not_taken))
     return {
         "Id": session.session_id,
         "Context": request.user_context,
         "Node": node,
-        "Containers": _taken(pods, refused),
-        "Refused": _refused(pods, refused),
+        "Containers": {
+            pod: [one.name for one in some]
+            for pod, some in _by_pod(session.containers, names).items()
+        },
+        "EndedContainers": {
+            pod: dict(Counter(one.name for one in some))
+            for pod, some in _by_pod(session.ended, names).items()
+        },
+        "EndedContainerCount": session.ended_count,
+        "Refused": {
+            pod: {name: refused[one.key] for name, one in _container_keys(some).items()}
+            for pod, some in _by_pod(not_taken, names).items()
+        },
+        "WaitForPods": request.wait_for_pods,
         "TraceHook": request.hook,
         "TraceParams": _words(request.arguments),
         "Running": session.running,
@@ -164,26 +192,6 @@ def _words(arguments: str) -> list[str]:
         return shlex.split(arguments)
     except ValueError:  # nothing a hook accepted, but a session must always be readable
         return [arguments]
-
-
-def _taken(pods: _Pods, refused: Mapping[_Key, str]) -> Json:
-    names = {
-        pod: [one.name for one in members if one.key not in refused]
-        for pod, members in pods.items()
-    }
-    return {pod: some for pod, some in names.items() if some}
-
-
-def _refused(pods: _Pods, refused: Mapping[_Key, str]) -> Json:
-    reasons = {
-        pod: _container_keys(one for one in members if one.key in refused)
-        for pod, members in pods.items()
-    }
-    return {
-        pod: {name: refused[one.key] for name, one in some.items()}
-        for pod, some in reasons.items()
-        if some
-    }
 
 
 def rfc3339(wall_ns: int) -> str:

@@ -36,7 +36,7 @@ from ...ports.errors import (
     PortError,
     TracingUnavailable,
 )
-from .schema import MalformedBody, NotInThisVersion
+from .schema import MalformedBody
 
 PROBLEM_TYPE = "application/problem+json"
 MAX_DETAIL_CHARACTERS = 2000
@@ -56,7 +56,6 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     IsolatedContainer: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManySessions: HTTPStatus.TOO_MANY_REQUESTS,
     TooManyWatchers: HTTPStatus.TOO_MANY_REQUESTS,
-    NotInThisVersion: HTTPStatus.NOT_IMPLEMENTED,
     HookUnavailable: HTTPStatus.NOT_IMPLEMENTED,
     EventUnavailable: HTTPStatus.NOT_IMPLEMENTED,
     TracingUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -34,10 +34,6 @@ class MalformedBody(RequestError):
     """A request body is not the JSON object that the operation takes."""
 
 
-class NotInThisVersion(RequestError):
-    """A request is right, but asks for something this version does not have."""
-
-
 @frozen
 class _Key:
     """How the value of one key is read; `read` raises `MalformedBody`."""
@@ -66,6 +62,7 @@ def parse_session_request(body: bytes) -> SessionRequest:
         max_events=values.get("max-events", 0),
         exporters=values.get("exporters"),
         lease_ns=values.get("lease", 0),
+        wait_for_pods=values.get("wait-for-pods", False),
         vmm=values.get("vmm", False),
     )
 
@@ -226,15 +223,6 @@ def _is_finite(value: float) -> bool:
         return False
 
 
-def _no_waiting(key: str, value: object) -> bool:
-    if _boolean(key, value):
-        raise NotInThisVersion(
-            f"Key {key!r} cannot be true in this version: a session takes the containers that"
-            " run when it is created. Create it when the pod is there."
-        )
-    return False
-
-
 def _keys(**readers: Callable[[str, object], object]) -> dict[str, _Key]:
     names = {name.replace("_", "-"): read for name, read in readers.items()}
     return {name: _Key(name, read) for name, read in names.items()}
@@ -256,5 +244,5 @@ _SESSION_KEYS: Mapping[str, _Key] = _keys(
     exporters=_texts,
     lease=_duration,
     vmm=_boolean,
-    wait_for_pods=_no_waiting,
+    wait_for_pods=_boolean,
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import field, frozen
 
-from ...domain.services.watcher import Dropped, Ended, Heartbeat, Item, Watcher
+from ...domain.services.watcher import ContainerNews, Dropped, Ended, Heartbeat, Item, Watcher
 from .answers import Json, rfc3339, statistics_answer
 
 NDJSON_TYPE = "application/x-ndjson"
@@ -31,31 +31,47 @@ class StreamForm:
         match item:
             case Dropped():
                 return self._write("dropped", {"spans": item.spans, "events": item.events})
+            case ContainerNews():
+                return self._write("container", _news(item))
             case Heartbeat():
-                return self._write(
-                    "heartbeat",
-                    {
-                        "time": rfc3339(item.wall_ns),
-                        "spans": item.spans,
-                        "lost": item.lost,
-                        "dropped": watcher.dropped_spans,
-                    },
-                )
+                return self._write("heartbeat", _heartbeat(item, dropped=watcher.dropped_spans))
             case Ended():
-                return self._write(
-                    "end",
-                    {
-                        "reason": item.reason,
-                        "state": item.state.value,
-                        "error": item.error,
-                        "statistics": statistics_answer(item.statistics),
-                    },
-                )
+                return self._write("end", _end(item))
             case bytes():
                 return item
 
     def _write(self, kind: str, body: Json) -> bytes:
         return self.message(kind, json.dumps({"stream": kind, **body}, default=operator.index))
+
+
+def _news(news: ContainerNews) -> Json:
+    return {
+        "change": "joined" if news.joined else "ended",
+        "namespace": news.container.namespace,
+        "pod": news.container.pod,
+        "container": news.container.name,
+        "container_id": news.container.container_id,
+        "containers": news.running,
+    }
+
+
+def _heartbeat(beat: Heartbeat, *, dropped: int) -> Json:
+    return {
+        "time": rfc3339(beat.wall_ns),
+        "spans": beat.spans,
+        "lost": beat.lost,
+        "dropped": dropped,
+        "containers": beat.containers,
+    }
+
+
+def _end(ended: Ended) -> Json:
+    return {
+        "reason": ended.reason,
+        "state": ended.state.value,
+        "error": ended.error,
+        "statistics": statistics_answer(ended.statistics),
+    }
 
 
 def _ndjson(lines: Sequence[str]) -> bytes:

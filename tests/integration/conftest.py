@@ -106,9 +106,11 @@ class ProcessSessions:
     name: str = "sessions"
 
     async def discover(self) -> tuple[Pod, ...]:
-        return tuple(
-            Pod(name=name, containers=(Container(name=name, pod=name),)) for name in self.leaders
-        )
+        there = [name for name, leaders in self.leaders.items() if await self._live(leaders)]
+        return tuple(Pod(name=one, containers=(Container(name=one, pod=one),)) for one in there)
+
+    async def _live(self, leaders: set[int]) -> bool:
+        return bool(await asyncio.to_thread(self._tasks, leaders))
 
     async def describe(self, container_id: str) -> Container | None:
         raise NotImplementedError  # these containers have no ids

@@ -75,7 +75,7 @@ def test_what_cannot_be_asked_for_is_refused_with_its_reason(scene: Scene) -> No
     refused(post(run="yes"), 400, "run")
     refused(post(surprise=1), 400, "surprise")
     refused(post(duration="-1s"), 400, "duration")
-    refused(post(wait_for_pods=True), 501)
+    refused(post(wait_for_pods="yes"), 400, "wait-for-pods")
 
 
 @pytest.mark.parametrize(

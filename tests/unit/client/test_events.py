@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from container_tracer.client import Heartbeat, Span, UnexpectedAnswer
+from container_tracer.client import ContainerChange, Heartbeat, Span, UnexpectedAnswer
 from container_tracer.client.events import read_event
 from container_tracer.domain.model.span_text import json_lines
 from container_tracer.fakes.spans import awkward_batch
@@ -28,6 +28,20 @@ def test_a_heartbeat_counts() -> None:
     beat = read_event(b'{"stream": "heartbeat", "spans": 3, "lost": 2, "dropped": 1}')
     assert isinstance(beat, Heartbeat)
     assert (beat.spans, beat.lost, beat.dropped) == (3, 2, 1)
+
+
+def test_a_container_joins_or_ends() -> None:
+    body = (
+        b'"namespace": "shop", "pod": "web-1", "container": "app", "container_id": "4f1c",'
+        b' "containers": 2}'
+    )
+    joined = read_event(b'{"stream": "container", "change": "joined", ' + body)
+    ended = read_event(b'{"stream": "container", "change": "ended", ' + body)
+    assert isinstance(joined, ContainerChange)
+    assert isinstance(ended, ContainerChange)
+    assert (joined.ended, ended.ended) == (False, True)
+    assert (joined.namespace, joined.pod, joined.container) == ("shop", "web-1", "app")
+    assert (joined.container_id, joined.containers) == ("4f1c", 2)
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def totals(summary: Summary) -> dict[str, tuple[int, ...]]:
     }
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(LISTS, st.lists(st.sampled_from([READ, OPENAT, GETPID]), min_size=300, max_size=300))
 def test_containers_that_end_become_one_and_nothing_is_lost(
     spans: list[FakeSpan], kinds: list[SpanKind]

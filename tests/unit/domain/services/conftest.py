@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from structlog.testing import capture_logs
 
 from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
@@ -92,9 +92,25 @@ class World:
         self.directory.tasks[container.key] = (*self.directory.tasks[container.key], task)
 
     def vanish(self, *tids: int) -> None:
-        """Let processes be gone, without an event."""
-        for key, tasks in self.directory.tasks.items():
-            self.directory.tasks[key] = tuple(one for one in tasks if one.tid not in tids)
+        """Let processes be gone, without an event; with the last one, its container."""
+        for pod in list(self.discovery.pods):
+            for container in pod.containers:
+                before = self.directory.tasks.get(container.key, ())
+                left = tuple(one for one in before if one.tid not in tids)
+                self.directory.tasks[container.key] = left
+                if before and not left:
+                    self.remove(container)
+
+    def remove(self, container: Container, *, keep_pod: bool = False) -> None:
+        """Let the runtime list a container no more, nor its pod if nothing else is in it."""
+        for number, pod in enumerate(self.discovery.pods):
+            left = tuple(one for one in pod.containers if one.key != container.key)
+            self.discovery.pods[number] = evolve(pod, containers=left)
+        self.discovery.pods[:] = [
+            pod
+            for pod in self.discovery.pods
+            if pod.containers or (keep_pod and pod.name == container.pod)
+        ]
 
     def emit(self, event: str, values: Mapping[str, FieldValue] | None = None, *, tid: int) -> None:
         """Let an event happen, and time pass."""

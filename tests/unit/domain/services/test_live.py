@@ -17,7 +17,7 @@ from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import SessionRequest, SessionState, TraceSession
 from container_tracer.domain.model.span_text import json_lines
 from container_tracer.domain.model.stats import SessionStats, SourceStats
-from container_tracer.domain.services import live as module
+from container_tracer.domain.services import channel as module
 from container_tracer.domain.services import watcher as queue
 from container_tracer.domain.services.live import MAX_WATCHERS, LiveSpans, TooManyWatchers
 from container_tracer.domain.services.watcher import Dropped, Ended, Heartbeat, Watcher
@@ -219,7 +219,7 @@ async def test_heartbeats_tell_how_the_run_is(stage: Stage) -> None:
         stage.session.statistics.spans = 9
         stage.clock.ticks.release()
         beat = await asyncio.wait_for(watcher.next(), 5)
-        assert beat == Heartbeat(wall_ns=stage.clock.wall, spans=9, lost=7)
+        assert beat == Heartbeat(wall_ns=stage.clock.wall, spans=9, lost=7, containers=0)
 
 
 async def test_heartbeats_go_on_where_the_kernel_gives_no_numbers(stage: Stage) -> None:

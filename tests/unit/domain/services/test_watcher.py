@@ -6,15 +6,23 @@ from typing import Any
 
 import pytest
 
+from container_tracer.domain.model.pod import Container
 from container_tracer.domain.model.session import SessionState
 from container_tracer.domain.model.stats import SessionStats
 from container_tracer.domain.services import watcher as module
-from container_tracer.domain.services.watcher import Chunk, Dropped, Ended, Heartbeat, Watcher
+from container_tracer.domain.services.watcher import (
+    Chunk,
+    ContainerNews,
+    Dropped,
+    Ended,
+    Heartbeat,
+    Watcher,
+)
 
 END = Ended(
     reason="deleted", state=SessionState.STOPPED, error="", statistics=SessionStats(spans=3)
 )
-BEAT = Heartbeat(wall_ns=1, spans=2, lost=0)
+BEAT = Heartbeat(wall_ns=1, spans=2, lost=0, containers=1)
 
 
 def frame(lines: Sequence[str]) -> bytes:
@@ -71,7 +79,7 @@ async def test_room_comes_back_as_it_reads(watcher: Watcher) -> None:
 async def test_of_heartbeats_only_the_latest_waits(watcher: Watcher) -> None:
     watcher.offer(chunk(b"text"))
     watcher.beat(BEAT)
-    watcher.beat(latest := Heartbeat(wall_ns=2, spans=4, lost=1))
+    watcher.beat(latest := Heartbeat(wall_ns=2, spans=4, lost=1, containers=1))
     assert await shown(watcher, 2) == [latest, b"text"]
 
 
@@ -86,3 +94,24 @@ async def test_whoever_waits_is_woken(watcher: Watcher) -> None:
     await asyncio.sleep(0)
     watcher.beat(BEAT)
     assert await asyncio.wait_for(waiting, 5) == BEAT
+
+
+NEWS = ContainerNews(container=Container(name="app", pod="web"), joined=True, running=1)
+
+
+async def test_news_of_containers_come_in_order_with_spans(watcher: Watcher) -> None:
+    module.QUEUE_BYTES = 2 * module.NEWS_BYTES  # the fixture puts it back
+    watcher.offer(chunk(b"one"))
+    watcher.tell(NEWS)
+    watcher.offer(chunk(b"two"))
+    assert await shown(watcher, 3) == [b"one", NEWS, b"two"]
+
+
+async def test_news_that_find_no_room_are_left_out_until_there_is(watcher: Watcher) -> None:
+    module.QUEUE_BYTES = module.NEWS_BYTES
+    watcher.tell(NEWS)
+    watcher.tell(NEWS)
+    assert await shown(watcher, 1) == [NEWS]
+    watcher.tell(NEWS)
+    watcher.end(END)
+    assert await shown(watcher, 2) == [NEWS, END]

@@ -44,3 +44,18 @@ def test_a_dumb_terminal_gets_none() -> None:
     assert not can_show_progress(Terminal(), {"TERM": "dumb"})
     assert not can_show_progress(Terminal(), {})
     assert not can_show_progress(io.StringIO(), {"TERM": "xterm"})
+
+
+def test_it_says_how_many_containers_there_are_or_that_they_are_waited_for() -> None:
+    tally = Tally()
+    line = ProgressLine(tally=tally, stream=Terminal(), enabled=True, clock=lambda: 0.0)
+    texts = []
+    for number, awaited in ((0, ""), (0, "pods that match pod 'web'"), (1, "pods"), (2000, "")):
+        tally.containers, line.awaited = number, awaited
+        texts.append(line.text(0.0).partition("0 s  ")[2].partition("  0 spans")[0])
+    assert texts == [
+        "0 containers",
+        "waiting for pods that match pod 'web'",
+        "1 container",
+        "2,000 containers",
+    ]

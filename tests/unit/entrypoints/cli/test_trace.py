@@ -172,3 +172,49 @@ async def test_a_refused_trace_leaves_nothing(commands: Any, tracer_api: Any) ->
     tracer_api.refusal = {"status": 404, "title": "No", "detail": "No running container matches."}
     with pytest.raises(Refused, match="No running container matches"):
         await commands.run("trace", "none", "trace_syscalls")
+
+
+CHANGE = {
+    "stream": "container",
+    "change": "joined",
+    "namespace": "shop",
+    "pod": "web-2",
+    "container": "app",
+    "container_id": "4f1c",
+    "containers": 1,
+}
+
+
+async def test_who_waits_is_told_so_and_who_joins_and_who_ends(
+    commands: Any, tracer_api: Any, lines: Any
+) -> None:
+    ended = {**CHANGE, "change": "ended", "containers": 0}
+    tracer_api.containers = {}
+    tracer_api.script = [CHANGE, lines.span(), ended, lines.end()]
+    ran = await commands.run("trace", "web-*", "trace_syscalls", "--wait")
+    assert tracer_api.asked[0][2]["wait-for-pods"] is True
+    assert ran.err.splitlines()[:3] == [
+        "Waiting for pods that match pod 'web-*', container '*'.",
+        "shop/web-2 app joined.",
+        "shop/web-2 app ended.",
+    ]
+    assert len(ran.out.splitlines()) == 2
+
+
+async def test_as_json_containers_that_join_and_end_are_lines(
+    commands: Any, tracer_api: Any, lines: Any
+) -> None:
+    tracer_api.script = [CHANGE, lines.span(), lines.end()]
+    ran = await commands.run("trace", "web-*", "trace_syscalls", "-o", "json")
+    assert "wait-for-pods" not in tracer_api.asked[0][2]
+    assert [json.loads(line) for line in ran.out.splitlines()] == tracer_api.script
+
+
+async def test_pods_of_one_name_are_told_apart_once_both_were_seen(
+    commands: Any, tracer_api: Any, lines: Any
+) -> None:
+    spans = [lines.span(namespace=one) for one in ("shop", "shop", "bank", "shop")]
+    tracer_api.script = [*spans, lines.end()]
+    ran = await commands.run("trace", "shop", "trace_syscalls")
+    shown = [line.split()[1] for line in ran.out.splitlines()[1:]]
+    assert shown == ["shop", "shop", "bank/shop", "shop/shop"]

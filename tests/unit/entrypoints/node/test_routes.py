@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 from yarl import URL
 
 from container_tracer.domain.model.hook import HookCatalogue
@@ -324,7 +325,7 @@ async def test_each_failure_has_its_status_and_says_what_it_is(
         ({"labels": "app=bank"}, 404),
         ({"vmm": "yes"}, 400),
         ({"trace-arguments": "--wrong"}, 422),
-        ({"wait-for-pods": True}, 501),
+        ({"wait-for-pods": True}, 201),
         ({"wait-for-pods": False}, 201),
     ],
 )
@@ -434,3 +435,19 @@ async def test_buckets_are_asked_for_clearly_or_not_at_all(node: Any, query: str
 
 async def test_there_is_no_summary_of_a_session_that_does_not_exist(node: Any) -> None:
     assert (await node.ask("GET", "/v1/trace-session/7/summary")).status == 404
+
+
+async def test_containers_that_ended_are_counted_by_pod_and_name(node: Any) -> None:
+    await node.create(**{"wait-for-pods": True})
+    (kept,) = node.sessions.kept.values()
+    here = kept.containers[0]
+    again = [evolve(here, container_id=str(number)) for number in range(2)]
+    elsewhere = evolve(here, namespace="bank", pod_uid="77", container_id="9")
+    kept.take_on([*again, elsewhere])
+    kept.let_go([*again, elsewhere])
+    answer = await node.ask("GET", f"/v1/trace-session/{kept.session_id}")
+    (told,) = answer.json.values()
+    assert told["WaitForPods"] is True
+    assert told["Containers"] == {"default/shop": ["web"]}
+    assert told["EndedContainers"] == {"default/shop": {"web": 2}, "bank/shop": {"web": 1}}
+    assert told["EndedContainerCount"] == 3

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from container_tracer.domain.model.session import SessionState
-from container_tracer.domain.services import live
+from container_tracer.domain.services import channel, live
 from container_tracer.fakes.spans import awkward_batch, many_spans
 
 NDJSON = {"Accept": "application/x-ndjson"}
@@ -62,6 +62,28 @@ async def test_lines_of_json_are_spans_between_an_opening_and_an_end(node: Any) 
     assert set(statistics) == set(described["Statistics"])
 
 
+async def test_containers_that_join_and_end_are_told_in_their_place(node: Any) -> None:
+    session, path = await made(node)
+    container = session.containers[0]
+    asked = asyncio.create_task(node.ask("GET", path, headers=NDJSON))
+    await watched(node, 1)
+    node.sessions.live.tell(session, container, joined=True)
+    node.sessions.live.offer(session.session_id, many_spans(1))
+    session.let_go([container])
+    node.sessions.live.tell(session, container, joined=False)
+    end(node, session)
+    _, joined, span, ended, _ = map(json.loads, (await asked).body.splitlines())
+    place = {
+        "namespace": container.namespace,
+        "pod": container.pod,
+        "container": container.name,
+        "container_id": container.container_id,
+    }
+    assert joined == {"stream": "container", "change": "joined", **place, "containers": 1}
+    assert "stream" not in span
+    assert ended == {"stream": "container", "change": "ended", **place, "containers": 0}
+
+
 async def test_events_carry_the_same_lines(node: Any) -> None:
     session, path = await made(node)
     asked = asyncio.create_task(node.ask("GET", path))
@@ -98,7 +120,7 @@ async def test_of_one_that_has_stopped_there_is_only_the_end(node: Any) -> None:
 
 
 async def test_what_was_left_out_is_told(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "BACKLOG_BYTES", many_spans(10).nbytes)
+    monkeypatch.setattr(channel, "BACKLOG_BYTES", many_spans(10).nbytes)
     session, path = await made(node)
     asked = asyncio.create_task(node.ask("GET", path, headers=NDJSON))
     await watched(node, 1)

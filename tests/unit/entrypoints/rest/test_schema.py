@@ -13,7 +13,6 @@ from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session import SessionRequest, UnknownSession
 from container_tracer.entrypoints.rest.schema import (
     MalformedBody,
-    NotInThisVersion,
     parse_run,
     parse_session_id,
     parse_session_request,
@@ -220,10 +219,10 @@ def test_a_name_has_a_limit_so_that_matching_it_stays_cheap() -> None:
         request(pod="p" * 513)
 
 
-def test_waiting_for_pods_is_not_part_of_this_version() -> None:
-    assert request(**{"wait-for-pods": False})
-    with pytest.raises(NotInThisVersion, match="when it is created"):
-        request(**{"wait-for-pods": True})
+def test_a_session_may_wait_for_pods() -> None:
+    assert not request().wait_for_pods
+    assert not request(**{"wait-for-pods": False}).wait_for_pods
+    assert request(**{"Wait-For-Pods": True}).wait_for_pods
 
 
 @pytest.mark.parametrize(
