@@ -83,10 +83,14 @@ class TakingOn:
         if not doubtful:
             return found
         await self.runner.drain(past_ns=self.clock.trace_ns())
-        before = {number: {task.tid for task in tasks} for number, tasks in found.items()}
+        after = await self._tasks_of(containers)
+        there = {
+            number: {(task.tid, task.start_time) for task in after[number]} for number in found
+        }
+        # As they were before: what became of them after that is in the part not read yet.
         return {
-            number: tuple(task for task in tasks if task.tid in before[number])
-            for number, tasks in (await self._tasks_of(containers)).items()
+            number: tuple(task for task in tasks if (task.tid, task.start_time) in there[number])
+            for number, tasks in found.items()
         }
 
     async def _tasks_of(self, containers: Mapping[int, Container]) -> dict[int, tuple[Task, ...]]:

@@ -109,6 +109,42 @@ async def test_what_is_launched_into_a_container_is_its_own_from_its_program_on(
     assert kernel.follows == []  # it was recorded from its birth
 
 
+@define
+class Executing:
+    """A directory in which a launched task executes its program while the others are read."""
+
+    world: Any
+    commands: list[str]
+
+    async def tasks_of(self, container: Container) -> tuple[Task, ...]:
+        command = self.commands.pop(0) if len(self.commands) > 1 else self.commands[0]
+        young = self.world.clock.trace // 10_000_000
+        launched = Task(tid=150, pid=150, command=command, parent=SHIM, start_time=young)
+        return (*await self.world.directory.tasks_of(container), launched)
+
+    async def launchers_of(self, *_: Any) -> tuple[Task, ...]:
+        return (task(SHIM, "containerd-shim"),)
+
+
+async def test_what_executes_while_tasks_are_read_is_the_containers_no_sooner(
+    world: Any, traced: Any
+) -> None:
+    source, _, told = traced
+    world.emit("task:task_newtask", {"pid": 150, "comm": "containerd-shim"}, tid=SHIM)
+    told.put(world, 150, WEB)
+    directory = Executing(world, ["runc:[2:INIT]", "sh"])
+    taking_on = source.follower.taking_on
+    taking_on.directory = taking_on.launchers.directory = directory
+    await source.follower.look()
+    world.call(150, "read")
+    names = {"pid": 150, "oldcomm": "runc:[2:INIT]", "newcomm": "sh"}
+    world.emit("task:task_rename", names, tid=150)
+    world.emit("sched:sched_process_exec", {"pid": 150, "filename": "/bin/sh"}, tid=150)
+    world.call(150)
+    await source.runner.drain()
+    await world.until(lambda: world.spans() == [("getppid", 150, "")])
+
+
 async def test_events_wait_until_it_is_known_whose_they_are(world: Any, traced: Any) -> None:
     source, _, told = traced
     told.known_ns = world.clock.trace
