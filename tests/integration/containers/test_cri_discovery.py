@@ -46,6 +46,17 @@ async def test_all_that_is_known_of_a_container_is_told(
     assert {path.rpartition("/")[2] for path in located.cgroups.values()} == {web.container_id}
 
 
+async def test_a_pod_of_a_runtime_for_virtual_machines_is_told_as_such(
+    pods: Pods, discovery: CriPodDiscovery
+) -> None:
+    web = pods.run("shop", handler="kata-runc").start("web", "/bin/sleep", "1000")
+    found = running(await discovery.discover())[web.container_id]
+    assert (found.isolated, found.runtime) == (True, "kata-runc")
+    described = await discovery.describe(web.container_id)
+    assert described is not None
+    assert described.isolated
+
+
 async def test_one_is_described_before_it_runs_and_after(
     pods: Pods, discovery: CriPodDiscovery
 ) -> None:

@@ -1,5 +1,7 @@
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,14 @@ def test_who_listens_is_known_by_pid(server: FakeCriServer, socket_folder: Path)
     assert listener_pid(str(server.path)) == os.getpid()
     bind(socket_folder / "left.sock")
     assert listener_pid(str(socket_folder / "left.sock")) == 0
+
+
+def test_looking_for_runtimes_loads_nothing_to_talk_to_them() -> None:
+    program = """
+import sys
+import container_tracer.adapters.cri.runtimes
+print([name for name in ("grpc", "cri_api", "google.protobuf") if name in sys.modules])
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
