@@ -11,7 +11,7 @@ import pytest
 
 from tests.containerd.daemon import Containerd
 from tests.containerd.pods import Pods, RealContainer
-from tests.integration.node.conftest import Node, StartNode
+from tests.integration.node.conftest import Node, StartNode, wait_for
 
 from .conftest import Trace
 from .marks import NEEDS
@@ -20,6 +20,7 @@ pytestmark = NEEDS
 
 SESSIONS = "/v1/trace-session"
 KATA = "kata-runc"
+BUSY = ("/bin/sh", "-c", "while :; do usleep 20000; done")
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def shops(pods: Pods) -> dict[str, RealContainer]:
 
     def start(name: str, namespace: str, container: str, **how: Any) -> RealContainer:
         pod = pods.run(name, namespace=namespace, **how)
-        return pod.start(container, "/bin/sh", "-c", "while :; do usleep 20000; done")
+        return pod.start(container, *BUSY)
 
     return {
         "blue": start("shop-1", "blue", "web", labels={"app": "web", "tier": "front"}),
@@ -105,6 +106,18 @@ def test_a_virtual_machine_is_refused_by_name_and_the_others_are_traced(
     assert told["Containers"] == {"shop-1": ["web"]}
     assert told["Refused"] == {"shop-3": {"web": reasons[shops["kata"].container_id]}}
     session.wait_for_calls_of({shops["blue"].container_id})
+    assert session.stop().containers == {shops["blue"].container_id}
+
+
+def test_a_virtual_machine_that_begins_later_is_refused_too(
+    trace: Trace, pods: Pods, shops: dict[str, RealContainer]
+) -> None:
+    session = trace(pod="shop-1*", namespace="blue")
+    late = pods.run("shop-1b", namespace="blue", handler=KATA)
+    late.start("web", *BUSY)
+    wait_for(lambda: "shop-1b" in session.describe()["Refused"], "the refusal")
+    session.wait_for_calls_of({shops["blue"].container_id})
+    assert session.describe()["Containers"] == {"shop-1": ["web"]}
     assert session.stop().containers == {shops["blue"].container_id}
 
 
