@@ -181,7 +181,7 @@ class NodeWiring(containers.DeclarativeContainer):
         repository=repository,
         clock=clock,
     )
-    metrics: providers.Provider[Metrics] = providers.Singleton(Metrics, sessions, choice)
+    metrics: providers.Provider[Metrics] = providers.Singleton(Metrics, sessions, choice, upkeep)
     app: providers.Provider[App] = providers.Singleton(
         build_app,
         "tracer-node",

@@ -14,6 +14,8 @@ from ... import __version__
 from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.session import SessionState, TraceSession
 from ...domain.model.stats import SourceStats
+from ...domain.services.upkeep import Upkeep
+from .inventory_metrics import InventoryMetrics
 
 CONTENT_TYPE: str = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -136,12 +138,15 @@ class Metrics:
 
     measured: Measured
     choice: Callable[[], DiscoveryChoice]
+    upkeep: Upkeep | None = None
     _registry: CollectorRegistry = field(init=False, factory=CollectorRegistry)
     _requests: Counter = field(init=False)
     _durations: Histogram = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Register the metrics of requests."""
+        """Register the metrics of requests, and of the inventory where there is one."""
+        if self.upkeep:
+            self._registry.register(InventoryMetrics(self.upkeep))
         self._requests = Counter(
             "container_tracer_http_requests",
             "Requests answered.",
