@@ -136,7 +136,7 @@ class ProcessSessions:
         return ""
 
     async def tasks_of(self, container: Container) -> tuple[Task, ...]:
-        return await asyncio.to_thread(self._tasks, self.leaders[container.name])
+        return await asyncio.to_thread(self._tasks, self.leaders.get(container.name, set()))
 
     def _tasks(self, leaders: set[int]) -> tuple[Task, ...]:
         reader = ProcessReader("/proc")
