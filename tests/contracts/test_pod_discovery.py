@@ -1,5 +1,6 @@
 """What every pod discovery does; a new one adds a way to set up `World`s, and nothing else."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,6 +13,9 @@ from attrs import frozen
 from container_tracer.adapters.cri.discovery import CriPodDiscovery
 from container_tracer.adapters.procfs.discovery import ProcfsPodDiscovery
 from container_tracer.domain.model.pod import Container, Pod
+from container_tracer.domain.services.chosen_discovery import ChosenDiscovery
+from container_tracer.fakes.clock import FakeClock
+from container_tracer.fakes.container_runtimes import FakeContainerRuntime, FakeContainerRuntimes
 from container_tracer.fakes.cri_server import FakeCriServer
 from container_tracer.fakes.pod_discovery import FakePodDiscovery
 from container_tracer.fakes.procfs import FakeProcfs
@@ -47,6 +51,23 @@ OpenWorld: TypeAlias = Callable[[Path, pytest.FixtureRequest], "AbstractAsyncCon
 
 @asynccontextmanager
 async def fake_world(_: Path, _request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    fake = FakePodDiscovery(pods=[web_0()], runtimes=(RUNTIME,))
+    yield World(fake, fake.pods.clear, lambda: fail(fake))
+
+
+@asynccontextmanager
+async def chosen_world(_: Path, _request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    runtime = FakeContainerRuntime(pods=[web_0()], runtimes=(RUNTIME,))
+    chosen = ChosenDiscovery(
+        runtimes=FakeContainerRuntimes(there={"/run/fake.sock": runtime}),
+        fallback=FakePodDiscovery(name="procfs"),
+        clock=FakeClock(),
+    )
+    yield World(chosen, runtime.pods.clear, lambda: fail(runtime))
+    await chosen.close()
+
+
+def web_0() -> Pod:
     main = Container(
         name="main",
         pod="web-0",
@@ -55,13 +76,11 @@ async def fake_world(_: Path, _request: pytest.FixtureRequest) -> AsyncIterator[
         pod_uid=UID,
         parents=(10,),
     )
-    pod = Pod(name="web-0", namespace="demo", uid=UID, containers=(main,))
-    fake = FakePodDiscovery(pods=[pod], runtimes=(RUNTIME,))
+    return Pod(name="web-0", namespace="demo", uid=UID, containers=(main,))
 
-    def break_down() -> None:
-        fake.failure = DiscoveryFailed("Nothing can be read.")
 
-    yield World(fake, fake.pods.clear, break_down)
+def fail(fake: FakePodDiscovery) -> None:
+    fake.failure = DiscoveryFailed("Nothing can be read.")
 
 
 @asynccontextmanager
@@ -122,7 +141,13 @@ REAL = [pytest.mark.containerd, pytest.mark.xdist_group("containerd")]
 
 
 @pytest.fixture(
-    params=[fake_world, procfs_world, cri_world, pytest.param(containerd_world, marks=REAL)]
+    params=[
+        fake_world,
+        chosen_world,
+        procfs_world,
+        cri_world,
+        pytest.param(containerd_world, marks=REAL),
+    ]
 )
 async def world(request: pytest.FixtureRequest, socket_folder: Path) -> AsyncIterator[World]:
     open_world: OpenWorld = request.param
@@ -159,6 +184,19 @@ class TestPodDiscovery:
 
     async def test_it_names_the_runtimes(self, world: World) -> None:
         assert await world.discovery.runtime_pids() == (world.runtime,)
+
+    async def test_who_waits_for_changes_may_go_at_any_time(self, world: World) -> None:
+        async def listen() -> None:
+            async for _ in world.discovery.changes():
+                pass
+
+        listening = asyncio.create_task(listen())
+        assert await world.discovery.discover()
+        listening.cancel()
+        (ended,) = await asyncio.gather(listening, return_exceptions=True)
+
+        # It had ended, where nobody tells of changes.
+        assert ended is None or isinstance(ended, asyncio.CancelledError)
 
     async def test_a_container_that_ended_is_gone(self, world: World) -> None:
         assert await world.discovery.discover()
