@@ -75,14 +75,15 @@ class CriPodDiscovery:
         """
         if not self._runtime:
             await self.verify()
-        listed = await self._calls.containers(container_id)
+        listed, details = await asyncio.gather(
+            self._calls.containers(container_id), self._calls.details([container_id])
+        )
         container = listed[0] if listed else self._containers.get(container_id)
         if container is None:
             return None
         sandbox = await self._sandbox(container.sandbox_id)
         if sandbox is None:
             return None
-        details = await self._calls.details([container_id])
         known = details.get(container_id) or self._details.get(container_id) or CriDetails()
         return cri_container(container, sandbox, known, runtime=self._runtime)
 
