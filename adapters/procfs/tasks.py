@@ -82,11 +82,18 @@ class ProcfsTaskDirectory:
     ) -> tuple[Task, ...]:
         with procfs_errors(self.procfs):
             reader = ProcessReader(str(self.procfs))
-            first = (process for one in containers for process in _processes(reader, one.parents))
-            holders = _processes(reader, {process.stat.parent for process in first} - {0, 1})
-            shims = [one.stat.tid for one in holders if is_shim(one.stat.command)]
+            first = (pid for one in containers for pid in self._first_pids(one))
+            shims = [shim for pid in first for shim in _shim_above(reader, pid)]
             pids = set(_with_descendants(reader, [*shims, *(set(runtimes) - {0, 1})]))
             return tuple(task for pid in sorted(pids) for task in reader.tasks(pid))
+
+    def _first_pids(self, container: Container) -> Collection[int]:
+        """Return the first processes of a container, or of one just being made, all of them."""
+        if container.parents:
+            return container.parents
+        cgroups = CgroupReader(procfs=str(self.procfs), sysfs=str(self.sysfs))
+        members = cgroups.members_of(container)
+        return members.pids if members else ()
 
     def _container_of(self, tid: int) -> str:
         membership = ProcessReader(str(self.procfs)).membership(str(tid))
@@ -114,6 +121,16 @@ def _parents(container: Container, tasks: Sequence[Task]) -> tuple[int, ...]:
     """Return the pids of the processes whose parent is not in the container."""
     first = {task.pid: task.parent for task in tasks}
     return tuple(pid for pid, parent in first.items() if parent not in first) or container.parents
+
+
+def _shim_above(reader: ProcessReader, pid: int) -> Iterator[int]:
+    """Find the nearest shim among those a process descends from: what it started may be between."""
+    process = reader.process(pid)
+    while process and process.stat.parent > 1:
+        process = reader.process(process.stat.parent)
+        if process and is_shim(process.stat.command):
+            yield process.stat.tid
+            return
 
 
 def _with_descendants(reader: ProcessReader, pids: Iterable[int]) -> Iterator[int]:
