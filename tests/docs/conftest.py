@@ -78,7 +78,7 @@ def _follow(blocks: list[str], folder: Path, name: str) -> Followed:
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=120)
     finally:
         _end_session(process.pid)
         process.wait()
