@@ -21,7 +21,7 @@ def cri_errors(endpoint: str) -> Iterator[None]:
 
 
 def _failure(endpoint: str, error: grpc.aio.AioRpcError) -> DiscoveryFailed:
-    code, words = error.code(), _quoted(error.details() or "")
+    code, words = error.code(), _quoted(_cause(error.details() or ""))
     match code:
         case grpc.StatusCode.UNIMPLEMENTED:
             return RuntimeUnsuitable(
@@ -30,8 +30,8 @@ def _failure(endpoint: str, error: grpc.aio.AioRpcError) -> DiscoveryFailed:
             )
         case grpc.StatusCode.UNAVAILABLE:
             return DiscoveryFailed(
-                f"The container runtime at {endpoint} cannot be reached: {words}. See whether it"
-                " runs, or name another socket with --cri-endpoint."
+                f"The container runtime at {endpoint} cannot be reached: {words}."
+                " See whether it runs, or name another socket with --cri-endpoint."
             )
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return DiscoveryFailed(
@@ -39,6 +39,11 @@ def _failure(endpoint: str, error: grpc.aio.AioRpcError) -> DiscoveryFailed:
                 " or use --use-procfs."
             )
     return DiscoveryFailed(f"The container runtime at {endpoint} answered {code.name}: {words}.")
+
+
+def _cause(words: str) -> str:
+    """Leave out how gRPC came to the system's word for it, which it puts last."""
+    return words.rpartition(" error: ")[2]
 
 
 def _quoted(words: str) -> str:
