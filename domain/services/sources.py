@@ -270,7 +270,7 @@ class TraceSources:
         pipeline = TracePipeline(source=opened, layout=layout, clock=self.clock)
         runner = SourceRunner(pipeline=pipeline, executor=self.executor, deliver=lambda _: None)
         follower = TaskFollower.of(runner, self.directory, self._launchers, self.clock)
-        if self.watch:
+        if self.watch is not None:
             pipeline.attached = _watched(self.watch, follower)
         return SharedSource(events=events, runner=runner, follower=follower, recorded=tids)
 
