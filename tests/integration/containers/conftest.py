@@ -17,7 +17,7 @@ Trace = Callable[..., Session]
 @pytest.fixture
 def node(start_node: StartNode, containerd: Containerd) -> Node:
     """A node that knows the containers of this worker's containerd, and no others."""
-    return start_node("--use-procfs", "--run-path", str(containerd.run_path))
+    return start_node("--cri-endpoint", containerd.endpoint)
 
 
 @pytest.fixture
