@@ -30,19 +30,22 @@ def node(start_node: StartNode, containerd: Containerd) -> Node:
 
 
 @pytest.fixture
-def shops(pods: Pods) -> dict[str, RealContainer]:
+def shops(node: Node, pods: Pods) -> dict[str, RealContainer]:
     """Pods of equal names in two namespaces, told apart by labels and by a handler."""
 
     def start(name: str, namespace: str, container: str, **how: Any) -> RealContainer:
         pod = pods.run(name, namespace=namespace, **how)
         return pod.start(container, *BUSY)
 
-    return {
+    made = {
         "blue": start("shop-1", "blue", "web", labels={"app": "web", "tier": "front"}),
         "green": start("shop-1", "green", "web", labels={"app": "web", "canary": ""}),
         "db": start("shop-2", "blue", "db", labels={"app": "db"}),
         "kata": start("shop-3", "blue", "web", labels={"app": "web"}, handler=KATA),
     }
+    ids = {one.container_id for one in made.values()}
+    wait_for(lambda: ids <= set(previewed(node, {})), "the node to know them")
+    return made
 
 
 def previewed(node: Node, selection: Mapping[str, str]) -> dict[str, str]:
