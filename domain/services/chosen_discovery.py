@@ -94,7 +94,7 @@ class ChosenDiscovery:
         try:
             return await question(chosen)
         except RuntimeUnsuitable as error:
-            await self._do_without(str(error))
+            await self._do_without(chosen, str(error))
             return await question(self.fallback)
 
     async def _chosen(self) -> PodDiscovery:
@@ -157,9 +157,9 @@ class ChosenDiscovery:
         self.name = self.fallback.name
         self.choice = DiscoveryChoice(name=self.name, reason=reason)
 
-    async def _do_without(self, reason: str) -> None:
+    async def _do_without(self, unsuitable: PodDiscovery, reason: str) -> None:
         """Give up a runtime that answers, but not what must be known."""
-        unsuitable, self._runtime = self._runtime, None
-        self._fall_back(reason, expected=False)
-        if unsuitable:
-            await unsuitable.close()
+        if self._runtime and self._runtime is unsuitable:
+            runtime, self._runtime = self._runtime, None
+            self._fall_back(reason, expected=False)
+            await runtime.close()
