@@ -47,6 +47,11 @@ class FakeTaskDirectory:
         some += [self.holders.get(one.container_id, ()) for one in containers]
         return tuple(task for tasks in some for task in tasks)
 
+    async def living(self, tids: Collection[int]) -> frozenset[int]:
+        """Return those that are in `tasks`, `runtimes` or `holders`."""
+        every = (*self.tasks.values(), *self.runtimes.values(), *self.holders.values())
+        return frozenset(task.tid for tasks in every for task in tasks) & frozenset(tids)
+
     async def container_of(self, tid: int) -> str:
         """Return the id of the container whose tasks have this one."""
         whose = (key for key, tasks in self.tasks.items() if tid in {task.tid for task in tasks})

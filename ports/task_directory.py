@@ -31,5 +31,8 @@ class TaskDirectory(Protocol):
         and of what those started that is in no container.
         """
 
+    async def living(self, tids: Collection[int]) -> frozenset[int]:
+        """Return those of tids that are tasks which live."""
+
     async def container_of(self, tid: int) -> str:
         """Return the id of the container a task is in; empty if it is in none, or gone."""

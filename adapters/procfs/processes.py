@@ -45,7 +45,7 @@ class ProcessReader:
 
         Else the kernel's own threads tell, and last this process itself.
         """
-        kernel = self._stat("2")
+        kernel = self.stat("2")
         keeper = ("2",) if kernel and kernel.kernel_thread else ()
         seen = [self.namespaces(pid) for pid in ("1", *keeper, "self")]
         return Namespaces(
@@ -54,6 +54,13 @@ class ProcessReader:
                 for kind in _NAMESPACES
             )
         )
+
+    def stat(self, task: str) -> TaskStat | None:
+        """Read the `stat` of a task, given as a path below the mount; None if it is gone."""
+        try:
+            return parse_stat(read_record(f"{self.procfs}/{task}/stat"))
+        except GONE:
+            return None
 
     def namespaces(self, task: str | int) -> Namespaces:
         """Read the namespaces of a task, given as a path below the mount."""
@@ -88,7 +95,7 @@ class ProcessReader:
         except GONE:
             return
         for tid in tids:
-            stat = self._stat(f"{pid}/task/{tid}")
+            stat = self.stat(f"{pid}/task/{tid}")
             if stat and stat.alive and not stat.kernel_thread:
                 yield Task(
                     tid=stat.tid,
@@ -112,7 +119,7 @@ class ProcessReader:
             yield from map(int, words)
 
     def _process(self, pid: str) -> Process | None:
-        stat = self._stat(pid)
+        stat = self.stat(pid)
         if stat is None or stat.kernel_thread or not (stat.alive or stat.threads > 1):
             return None
         # A leader that ended before its threads has lost its cgroups and namespaces; they have not.
@@ -123,12 +130,6 @@ class ProcessReader:
         namespaces = Namespaces() if membership.container else self.namespaces(task)
         sandbox = self._vm_sandbox(pid) if is_vmm(stat.command) else ""
         return Process(stat=stat, membership=membership, namespaces=namespaces, vm_sandbox=sandbox)
-
-    def _stat(self, task: str) -> TaskStat | None:
-        try:
-            return parse_stat(read_record(f"{self.procfs}/{task}/stat"))
-        except GONE:
-            return None
 
     def _living_thread(self, pid: str) -> str:
         try:

@@ -50,6 +50,10 @@ class ProcfsTaskDirectory:
         """List the tasks of runtimes and shims, and of what they started outside of containers."""
         return await asyncio.to_thread(self._launchers_of, containers, runtimes)
 
+    async def living(self, tids: Collection[int]) -> frozenset[int]:
+        """Read which of these tasks are there, and not exiting."""
+        return await asyncio.to_thread(self._living, tids)
+
     async def container_of(self, tid: int) -> str:
         """Read the id of the container whose cgroup a task is in."""
         return await asyncio.to_thread(self._container_of, tid)
@@ -94,6 +98,10 @@ class ProcfsTaskDirectory:
         cgroups = CgroupReader(procfs=str(self.procfs), sysfs=str(self.sysfs))
         members = cgroups.members_of(container)
         return members.pids if members else ()
+
+    def _living(self, tids: Collection[int]) -> frozenset[int]:
+        reader = ProcessReader(str(self.procfs))
+        return frozenset(tid for tid in tids if (stat := reader.stat(str(tid))) and stat.alive)
 
     def _container_of(self, tid: int) -> str:
         membership = ProcessReader(str(self.procfs)).membership(str(tid))

@@ -141,6 +141,9 @@ class TakingOn:
         The end of those that ended after that is in the stream, which is read first.
         """
         ghosts, self._ghosts = self._ghosts, {}
+        # What was launched may just be elsewhere by now.
+        living = await self.directory.living(ghosts) if ghosts else frozenset()
+        ghosts = {tid: one for tid, one in ghosts.items() if tid not in living}
         if not ghosts:
             return
         await self.runner.drain(past_ns=self.clock.trace_ns())

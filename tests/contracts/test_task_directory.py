@@ -86,6 +86,11 @@ class TestTaskDirectory:
             (11, 10, "worker"),
         ]
 
+    async def test_it_tells_who_lives(self, world: World) -> None:
+        assert await world.directory.living([10, SHIM, 999]) == {10, SHIM}
+        world.stop()
+        assert await world.directory.living([10, SHIM]) == {SHIM}
+
     async def test_it_tells_whose_a_task_is(self, world: World) -> None:
         assert await world.directory.container_of(10) == ID
         assert await world.directory.container_of(RUNC) == ""

@@ -1,6 +1,7 @@
 """The tasks a source follows are those `/proc` has, and the stream's news of them."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -90,6 +91,9 @@ async def test_one_that_ended_while_the_kernel_was_told_of_others_is_let_rest(wo
                 self.ended = True
                 world.exit(150)
             return found
+
+        async def living(self, tids: Collection[int]) -> frozenset[int]:
+            return frozenset(await world.directory.living(tids))
 
     source.follower.taking_on.directory = Ending()
     await source.follower.look()
@@ -241,6 +245,9 @@ async def test_a_task_that_ended_while_it_was_read_of_is_no_ghost(world: Any) ->
             self.asked += 1
             return (*found, Task(tid=150, pid=150, command="gone")) if self.asked < 3 else found
 
+        async def living(self, tids: Collection[int]) -> frozenset[int]:
+            return frozenset(await world.directory.living(tids))
+
     source.follower.taking_on.directory = Late()
     await source.follower.look()
     assert source.pipeline.tasks.tids(0) == {100}
@@ -262,6 +269,9 @@ async def test_a_task_that_ends_after_it_was_learnt_keeps_its_last_calls(world: 
                 world.call(150)
                 world.exit(150)
             return found
+
+        async def living(self, tids: Collection[int]) -> frozenset[int]:
+            return frozenset(await world.directory.living(tids))
 
     world.enter(web, 150)
     source.follower.taking_on.directory = Ending()
