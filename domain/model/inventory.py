@@ -20,6 +20,17 @@ class InventoryChange:
     pods: tuple[Pod, ...] = field(default=(), repr=False)
 
 
+@frozen(kw_only=True)
+class InventoryNumbers:
+    """How much is known now, and how often it was looked, asked to look, and could not."""
+
+    pods: int = 0
+    containers: int = 0
+    looks: int = 0
+    pokes: int = 0
+    failures: int = 0
+
+
 def containers_of(pods: Iterable[Pod]) -> dict[ContainerKey, Container]:
     """Return the containers of pods, by key."""
     return {container.key: container for pod in pods for container in pod.containers}

@@ -14,21 +14,18 @@ import structlog
 from attrs import define, field
 
 from ...ports.clock import Clock
-from ...ports.errors import DiscoveryFailed, EventUnavailable, PortError, TracingUnavailable
-from ...ports.kernel_tracer import KernelTracer, SourceSettings, TraceSource
+from ...ports.errors import DiscoveryFailed, PortError
+from ...ports.kernel_tracer import KernelTracer, SourceSettings
 from ...ports.task_directory import TaskDirectory
 from ..model.attachments import Attachment
 from ..model.cgroup import container_of
 from ..model.cgroup_events import (
-    ATTACH,
-    WATCHED,
     BornInside,
     CgroupEvent,
-    CgroupEventDecoder,
     CgroupEvents,
 )
-from ..model.errors import DataError
 from .attachment_queue import AttachmentQueue
+from .cgroup_stream import CgroupStream
 from .inventory import PodInventory
 from .settling import Newcomer, Settling
 
@@ -40,8 +37,6 @@ RETRY_SECONDS = 10.0
 
 AGAIN_SECONDS = 0.05
 """How soon a container is asked for again that could not be asked for."""
-
-READ_BYTES = 1 << 20
 
 _log = structlog.get_logger()
 
@@ -63,17 +58,19 @@ class ContainerWatch:
     failure: str = ""
     gaps: int = 0
     """How often events of this watch were lost."""
-    _source: TraceSource | None = None
-    _decoder: CgroupEventDecoder | None = None
-    _reading: Lock = field(factory=Lock)
-    """Held while the source is read, opened or closed; `_lock` only for moments."""
+    _stream: CgroupStream = field(init=False)
     _lock: Lock = field(factory=Lock)
+    """Held for moments only, also in the event loop."""
     _queues: list[AttachmentQueue] = field(factory=list)
     _settling: Settling = field(factory=Settling)
     _born: list[BornInside] = field(factory=list)
     _ended: set[str] = field(factory=set)
     _news: asyncio.Event = field(factory=asyncio.Event)
     _loop: asyncio.AbstractEventLoop | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Record nothing yet."""
+        self._stream = CgroupStream(tracer=self.tracer, settings=self.settings)
 
     # What sources ask, in their worker threads.
 
@@ -101,11 +98,6 @@ class ContainerWatch:
         with self._lock:
             return self._settling.known_until_ns(now_ns)
 
-    def __len__(self) -> int:
-        """Count the containers it remembers."""
-        with self._lock:
-            return len(self._settling)
-
     # Its life.
 
     def open(self) -> None:
@@ -113,38 +105,12 @@ class ContainerWatch:
 
         Raises `TracingUnavailable`, or `EventUnavailable` where the kernel has no such events.
         """
-        with self._reading:
-            if self._source is None:
-                self._source, self._decoder = self._opened()
-                self.failure = ""
-                _log.info("watch.opened", source=self._source.name)
-
-    def _opened(self) -> tuple[TraceSource, CgroupEventDecoder]:
-        known = self.tracer.event_names()
-        if ATTACH not in known:
-            raise EventUnavailable(f"This kernel does not tell who enters cgroups ({ATTACH}).")
-        events = {event: text for event, text in WATCHED.items() if event in known}
-        source = self.tracer.open_watch(events, self.settings)
-        try:
-            decoder = CgroupEventDecoder.of(source.header_page, source.formats)
-            source.start()
-        except DataError as error:
-            source.close()
-            raise TracingUnavailable(f"Cannot read this kernel's events: {error}") from error
-        except BaseException:
-            source.close()
-            raise
-        return source, decoder
+        self._stream.open()
+        self.failure = ""
 
     def close(self) -> None:
         """Remove the watch from the kernel; again is harmless. It blocks as `open` does."""
-        with self._reading:
-            source, self._source = self._source, None
-        if source is not None:
-            try:
-                source.close()
-            except PortError as error:
-                _log.error("watch.not_removed", source=source.name, error=str(error))
+        self._stream.close()
 
     async def run(self) -> None:
         """Watch until cancelled; where that is impossible, try again from time to time."""
@@ -164,8 +130,8 @@ class ContainerWatch:
     async def _listen(self) -> None:
         await asyncio.to_thread(self.open)
         self.inventory.watched = True
-        while source := self._source:
-            await source.wait()
+        while self._stream.is_open:
+            await self._stream.wait()
             await self.clock.sleep(GATHER_SECONDS)
             await asyncio.to_thread(self._read)
 
@@ -178,13 +144,8 @@ class ContainerWatch:
 
     def _read(self) -> None:
         """Take what the kernel has recorded."""
-        with self._reading:
-            more = self._source is not None
-            while more and self._source and self._decoder:
-                taken = self._source.read(READ_BYTES)
-                found = self._decoder.decode(taken.data, taken.cpu)
-                self._take_in(found)
-                more = bool(taken.capped)
+        for found in self._stream.read():
+            self._take_in(found)
 
     def _take_in(self, found: CgroupEvents) -> None:
         with self._lock:
@@ -206,8 +167,8 @@ class ContainerWatch:
             self._born.append(event)
         else:
             self._ended.add(event.container_id)
-            if event.removed:
-                self._settling.forget(event.container_id)
+            # Who comes into it after this makes it begin anew.
+            self._settling.forget(event.container_id)
 
     def _attach(self, event: Attachment) -> None:
         for queue in self._queues:

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import structlog
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from ...ports.clock import Clock
 from ...ports.errors import DiscoveryFailed
 from ...ports.pod_discovery import PodDiscovery
 from ...ports.task_directory import TaskDirectory
 from ..model.inventory import (
+    InventoryNumbers,
     change_between,
     containers_of,
     with_containers,
@@ -39,17 +40,6 @@ BUSY_SHARE_OF_A_CORE = 0.1
 LEAST_GAP_SECONDS = 0.02
 
 _log = structlog.get_logger()
-
-
-@frozen(kw_only=True)
-class InventoryNumbers:
-    """How much is known now, and how often it was looked, asked to look, and could not."""
-
-    pods: int = 0
-    containers: int = 0
-    looks: int = 0
-    pokes: int = 0
-    failures: int = 0
 
 
 @define(kw_only=True, eq=False)
@@ -163,8 +153,8 @@ class PodInventory:
         gone = {one.container_id for one in await self._looks.gone(suspects)}
         if not gone:
             return
-        now_ns = self.clock.trace_ns()
-        self._gone_ns.update(dict.fromkeys(gone, now_ns))
+        self._looks.forget(gone)
+        self._gone_ns.update(dict.fromkeys(gone, self.clock.trace_ns()))
         for name in gone:
             self._learnt.pop(name, None)
         await self._take_over(without_containers(self._found, gone))

@@ -40,6 +40,12 @@ class PodLooks:
         whole = (one if one.tasks else self._located.get(one.key) for one in pod.containers)
         return tuple(filter(None, whole))
 
+    def forget(self, container_ids: Collection[str]) -> None:
+        """Take no container of these ids for known."""
+        self._located = {
+            key: one for key, one in self._located.items() if one.container_id not in container_ids
+        }
+
     async def gone(self, containers: Collection[Container]) -> list[Container]:
         """Return those containers that have no task."""
         return [one for one in containers if not await self.directory.tasks_of(one)]

@@ -16,7 +16,7 @@ class Newcomer:
     container_id: str
     since_ns: int
     cgroups: dict[int, str] = field(factory=dict)
-    removed: bool = False
+    ended: bool = False
 
 
 @define
@@ -24,7 +24,7 @@ class Settling:
     """Keeps the containers that are settled, and those that are to be.
 
     A settled container is known to whoever has to know, or known to be nobody's. Not safe for
-    threads. Containers whose cgroups are removed are to be forgotten.
+    threads. Containers whose cgroups are empty, or removed, are to be forgotten.
     """
 
     newcomers: dict[str, Newcomer] = field(factory=dict)
@@ -51,14 +51,14 @@ class Settling:
     def settle(self, container_id: str) -> None:
         """Let nobody wait for a container any more."""
         newcomer = self.newcomers.pop(container_id, None)
-        if newcomer and not newcomer.removed:
+        if newcomer and not newcomer.ended:
             self._settled.add(container_id)
 
     def forget(self, container_id: str) -> None:
-        """Forget a container whose cgroup is gone, as soon as it is settled."""
+        """Forget a container that has ended, as soon as it is settled."""
         self._settled.discard(container_id)
         if newcomer := self.newcomers.get(container_id):
-            newcomer.removed = True
+            newcomer.ended = True
 
     def forget_all(self) -> None:
         """Forget every settled container: some may have ended, and nobody said so."""

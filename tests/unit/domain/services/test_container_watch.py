@@ -185,6 +185,18 @@ async def test_an_end_is_told_before_the_runtime_knows_of_it(machine: Machine) -
     assert containers_of(machine.changes[-1].pods) == {}
 
 
+async def test_one_that_begins_again_in_the_same_cgroup_is_learnt_of_again(
+    machine: Machine,
+) -> None:
+    web = machine.make("a")
+    for count in (1, 2, 3):
+        machine.enter(web)
+        await machine.settled()
+        assert machine.begun == ["a"] * count
+        machine.end(web)
+        await machine.until(lambda: machine.ended == ["a"] * count)  # noqa: B023
+
+
 async def test_a_runtime_that_is_away_for_a_moment_is_asked_again(machine: Machine) -> None:
     machine.discovery.failure = DiscoveryFailed("The runtime is away.")
     machine.enter(machine.make("a"))
@@ -218,7 +230,7 @@ async def test_memory_stays_flat_over_10000_containers(machine: Machine) -> None
             queue.take(machine.clock.trace + 1)
             machine.changes.clear()
             await machine.until(lambda: machine.inventory.numbers().containers == 0)
-    assert len(machine.watch) == 0
+    assert len(machine.watch._settling) == 0
     assert machine.watch.gaps == 0
     assert machine.inventory._learnt == {}
     assert machine.inventory._pods == ()

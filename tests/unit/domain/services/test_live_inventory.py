@@ -301,3 +301,19 @@ async def test_only_those_who_may_have_changed_are_located_again_while_it_is_wat
     await live.until(lambda: not live.inventory._lock.locked())
     tasks = {x.name: x.tasks for pod in await live.inventory.pods() for x in pod.containers}
     assert tasks == {"a": (ord("a"), 7), "b": (ord("b"),)}
+
+
+async def test_one_that_ended_is_not_taken_for_known_when_the_runtime_lists_it_still(
+    live: Place,
+) -> None:
+    one = live.run("a")
+    await live.inventory.refresh()
+    live.inventory.watched = True
+    live.inventory._afresh_due_ns = time.monotonic_ns() + 10**12
+    del live.directory.tasks[one.key]
+    await live.inventory.recheck([one.container_id])
+    looks = live.inventory.numbers().looks
+    live.inventory.poke()
+    await live.until(lambda: live.inventory.numbers().looks > looks)
+    await live.until(lambda: not live.inventory._lock.locked())
+    assert live.told == [(["a"], []), ([], ["a"])]
