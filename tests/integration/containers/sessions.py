@@ -139,15 +139,19 @@ class Session:
         wait_for(look, what)
         return rows
 
-    def wait_for_containers(self, expected: Mapping[str, list[str]]) -> None:
-        """Wait until these, by pod, are the containers it traces or has traced."""
-        wait_for(
-            lambda: (
-                {pod: sorted(names) for pod, names in self.describe()["Containers"].items()}
-                == expected
-            ),
-            f"{expected} in the session",
-        )
+    def wait_for_containers(
+        self, now: Mapping[str, list[str]], *, ended: Mapping[str, Mapping[str, int]] | None = None
+    ) -> None:
+        """Wait until these, by pod, are the containers it traces, and the counts of its ended."""
+
+        def seen() -> tuple[object, object]:
+            one = self.describe()
+            return (
+                {pod: sorted(names) for pod, names in one["Containers"].items()},
+                one["EndedContainers"] if ended is not None else None,
+            )
+
+        wait_for(lambda: seen() == (now, ended), f"{now} and ended {ended} in the session")
 
     def wait_for_calls_of(self, container_ids: AbstractSet[str]) -> None:
         """Wait until calls of each of these containers were counted."""

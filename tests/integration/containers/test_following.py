@@ -25,7 +25,9 @@ def test_a_restarted_container_and_a_new_pod_join_and_are_seen_from_their_first_
     new = pods.run("shop-2").start("web", "/bin/sh", "-c", script)
     call_out(new, [6_000_000])
     pods.run("other").start("web", *command(7_000_000))
-    session.wait_for_containers({"shop-1": ["web"], "shop-2": ["web"]})
+    session.wait_for_containers(
+        {"shop-1": ["web"], "shop-2": ["web"]}, ended={"shop-1": {"web": 1}}
+    )
     seen = session.stop()
     assert seen.names == {("default", "shop-1", "web"), ("default", "shop-2", "web")}
     check_whole(seen.of(web.container_id), [1_000_000])
@@ -41,6 +43,7 @@ def test_the_numbers_of_a_container_that_has_ended_are_kept(pods: Pods, trace: T
         call_out(container, [first])
     web.stop()
     web.remove()
+    session.wait_for_containers({"shop": ["side"]}, ended={"shop": {"web": 1}})
     call_out(side, [3_000_000])
     rows = session.summary_rows(
         lambda rows: sum(row["Count"] for row in rows) == 3 * EACH, "all calls in the summary"
