@@ -1,8 +1,8 @@
 """Running sessions follow their selection: what begins and matches joins, what ends is closed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 from attrs import define, field
@@ -34,7 +34,8 @@ class Followed:
     """A session that runs; `end` is called with the reason when it should stop by itself.
 
     `leaving` are those of its containers that ended and have not been closed yet. `lock` is held
-    while containers join it or are closed, and while it begins.
+    while containers join it or are closed. Nobody may wait for events while he holds it: these
+    wait until everybody has been told what began.
     """
 
     session: TraceSession
@@ -97,18 +98,17 @@ class Selections:
     ) -> AsyncIterator[None]:
         """Join a source in the block: from then on the session follows its selection.
 
-        What begins meanwhile waits until it has joined, and so misses nothing.
+        What begins meanwhile joins as soon as the session has joined its source.
         """
         one = Followed(session=session, end=end)
-        async with one.lock:
-            self._followed[session.session_id] = one
-            try:
-                yield
-            except BaseException:
-                self.forget(session.session_id)
-                raise
-            here = (container for pod in self._pods for container in pod.containers)
-            await self._trace(one, one.matching(here))
+        self._followed[session.session_id] = one
+        try:
+            yield
+        except BaseException:
+            self.forget(session.session_id)
+            raise
+        here = (container for pod in self._pods for container in pod.containers)
+        await self._take_on(one, tuple(here))
 
     def forget(self, session_id: str) -> None:
         """Let a session follow nothing any more."""
@@ -155,7 +155,8 @@ class Selections:
         for container in new:
             one.leaving.pop(container.key, None)
         try:
-            await self.trace_sources.take_on(session.session_id, new)
+            if not await self.trace_sources.take_on(session.session_id, new):
+                return  # it has not joined yet, and looks for itself when it has
         except Exception as error:  # noqa: BLE001 - others are waited for, and must not suffer
             known = isinstance(error, TracerError)
             _log.error("session.not_joined", error=str(error), exc_info=None if known else error)
@@ -174,13 +175,13 @@ class Selections:
     async def _let_go(self, one: Followed) -> None:
         """Close containers of a session: their open calls end, their numbers stay."""
         session = one.session
+        with _noting("session.not_closed"):
+            await self.trace_sources.catch_up(session.session_id)
         async with one.lock:
             gone, one.leaving = tuple(one.leaving.values()), {}
             if gone and self._followed.get(session.session_id) is one:
-                try:
+                with _noting("session.not_closed"):
                     await self.trace_sources.let_go(session.session_id, gone)
-                except Exception as error:  # noqa: BLE001 - they are gone all the same
-                    _log.exception("session.not_closed", error=str(error))
                 session.let_go(gone)
                 self._tell(session, gone, joined=False)
         self._end_if_over(one)
@@ -210,6 +211,15 @@ class Selections:
             _log.warning("discovery.failed", error=str(error))
         finally:
             self._looking = False
+
+
+@contextmanager
+def _noting(event: str) -> Iterator[None]:
+    """Log what fails in the block: the containers are gone all the same."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        _log.exception(event, error=str(error))
 
 
 def _names(session: TraceSession) -> str:

@@ -85,23 +85,31 @@ class TraceSources:
             self._leave(session_id), name=f"leave session {session_id}"
         )
 
-    async def take_on(self, session_id: str, containers: Sequence[Container]) -> None:
+    async def take_on(self, session_id: str, containers: Sequence[Container]) -> bool:
         """Give a session that has joined the events of more containers, from now on.
 
         What is being launched into them is recorded already; other tasks they have are, soon.
+        Returns whether the session had joined; else nothing was done.
         """
+        taken = False
         for source in self._that_have(session_id):
             pipeline = source.pipeline
             async with source.runner.lock:
                 numbers = {pipeline.tasks.container_number(one): one for one in containers}
                 if session_id in source.subscriptions:
                     pipeline.take_on(session_id, numbers)
+                    taken = True
             source.follower.hurry()
+        return taken
 
-    async def let_go(self, session_id: str, containers: Sequence[Container]) -> None:
-        """Give a session that has joined no more of containers; what they did is its own."""
+    async def catch_up(self, session_id: str) -> None:
+        """Bring a session that has joined everything that has happened up to now."""
         for source in self._that_have(session_id):
             await source.runner.drain(past_ns=self.clock.trace_ns())
+
+    async def let_go(self, session_id: str, containers: Sequence[Container]) -> None:
+        """Give a session that has joined no more of containers; what was drained is its own."""
+        for source in self._that_have(session_id):
             async with source.runner.lock:
                 number_of = source.pipeline.tasks.container_number
                 numbers = {number_of(one) for one in containers}
