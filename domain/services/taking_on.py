@@ -58,13 +58,21 @@ class TakingOn:
             left_out = await self._left_out(found, news) if told else set()
             if not news | left_out:
                 break
-            if unrecorded := news - set(recorded) | left_out:
-                await asyncio.to_thread(self.runner.pipeline.source.follow, unrecorded)
-                told = True
+            told |= await self._tell(news - set(recorded) | left_out)
         else:
             names = [f"{one.pod}/{one.name}" for one in containers.values()]
             _log.warning("source.tasks_unsettled", containers=names)
         await self._forget_ghosts()
+
+    async def _tell(self, unrecorded: set[int]) -> bool:
+        """Tell the kernel of tasks; return whether there was anything to tell.
+
+        Of the dead it is not told: it would keep them, and record whoever gets their tids.
+        """
+        if not unrecorded or not (living := await self.directory.living(unrecorded)):
+            return False
+        await asyncio.to_thread(self.runner.pipeline.source.follow, living)
+        return True
 
     async def _read(self, containers: Mapping[int, Container]) -> dict[int, tuple[Task, ...]]:
         """Read the tasks of containers, by their numbers, but for those the stream will tell of.

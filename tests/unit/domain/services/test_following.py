@@ -31,6 +31,27 @@ async def test_who_was_there_before_is_followed_and_who_comes_is_found(world: An
     await world.until(lambda: world.spans() == [("getppid", 102, "")])
 
 
+async def test_the_kernel_is_not_told_of_a_task_that_is_gone_by_then(world: Any) -> None:
+    source, kernel = await running(world, 100)
+    world.enter(source.pipeline.tasks.containers[0], 300)
+    world.enter(source.pipeline.tasks.containers[0], 301)
+
+    @define
+    class Ending:
+        async def tasks_of(self, container: Container) -> tuple[Task, ...]:
+            found: tuple[Task, ...] = await world.directory.tasks_of(container)
+            return found
+
+        async def living(self, tids: Collection[int]) -> frozenset[int]:
+            world.vanish(300)
+            return frozenset(await world.directory.living(tids))
+
+    source.follower.taking_on.directory = Ending()
+    await source.follower.look()
+    assert kernel.follows == [{301}]
+    assert source.pipeline.tasks.tids(0) == {100, 301}
+
+
 @define
 class Arriving:
     """Tasks that come one by one, each while the others are read."""
@@ -45,6 +66,9 @@ class Arriving:
         if len(self.tids) < self.limit:
             self.tids.append(100 + len(self.tids))
         return tasks
+
+    async def living(self, tids: Collection[int]) -> frozenset[int]:
+        return frozenset(tids)
 
 
 async def test_tasks_are_read_again_until_there_is_nothing_new(world: Any) -> None:

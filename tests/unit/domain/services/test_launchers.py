@@ -210,6 +210,7 @@ async def test_a_launched_task_the_kernel_overlooked_is_told_of(world: Any, trac
     source, kernel, _ = traced
     world.emit("task:task_newtask", {"pid": 160, "comm": "runc"}, tid=SHIM)
     world.enter(source.pipeline.tasks.containers[0], 300)
+    world.directory.holders[WEB] += (task(160, "runc"),)
     kernel.leaves_out = {160}
     await source.follower.look()
     assert kernel.follows == [{300}, {160}]
