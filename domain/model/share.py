@@ -116,8 +116,10 @@ class SessionShare:
         found: Bools = members[container]
         return found
 
-    def _since(self, container: Int32) -> Int64:
-        """Return from when on the events of containers are its own."""
+    def _since(self, container: Int32) -> Int64 | int:
+        """Return from when on the events of containers are its own; mostly that is the same."""
+        if not self._joined_ns:
+            return self.since_ns
         highest = max([*self._joined_ns, int(container.max(initial=-1))])
         since = np.full(highest + 2, self.since_ns)
         for number, at_ns in self._joined_ns.items():

@@ -231,7 +231,7 @@ class ContainerWatch:
             await self.inventory.learn(newcomer.container_id, cgroups)
         except DiscoveryFailed as error:
             container_id = newcomer.container_id
-            _log.info("watch.not_learnt", container_id=container_id, error=str(error))
+            _log.debug("watch.not_learnt", container_id=container_id, error=str(error))
             return False
         return True
 

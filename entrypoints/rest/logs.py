@@ -19,8 +19,9 @@ def set_up_logs(*, verbose: bool = False, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
-    # Its debug lines are about its selector, its info lines about nothing.
+    # Their debug lines are about selectors and loops, their info lines about nothing.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    logging.getLogger("grpc").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
