@@ -10,7 +10,7 @@ from attrs import define, field
 from ...ports.clock import Clock
 from ...ports.errors import DiscoveryFailed
 from ..model.errors import TracerError
-from ..model.inventory import InventoryChange
+from ..model.inventory import InventoryChange, containers_of
 from ..model.isolation import Admitted, Refusal, admit, admit_some
 from ..model.pod import Container, ContainerKey, Pod
 from ..model.selector import NoMatchingContainer
@@ -40,6 +40,7 @@ class Followed:
 
     session: TraceSession
     end: Callable[[str], None]
+    joined: bool = False
     leaving: dict[ContainerKey, Container] = field(factory=dict)
     lock: asyncio.Lock = field(factory=asyncio.Lock)
 
@@ -107,8 +108,10 @@ class Selections:
         except BaseException:
             self.forget(session.session_id)
             raise
-        here = (container for pod in self._pods for container in pod.containers)
-        await self._take_on(one, tuple(here))
+        one.joined = True
+        here = containers_of(self._pods)
+        await self._take_on(one, here.values())
+        self._let_go_soon(one, [it for it in session.containers if it.key not in here])
 
     def forget(self, session_id: str) -> None:
         """Let a session follow nothing any more."""
@@ -131,16 +134,14 @@ class Selections:
         It returns when everything that began is traced by every session that means it.
         """
         self._pods = change.pods
-        followed = list(self._followed.values())
+        followed = [one for one in self._followed.values() if one.joined]
         if change.begun:
             await asyncio.gather(*(self._take_on(one, change.begun) for one in followed))
         for one in followed:
-            if mine := one.session.own(change.ended):
-                self._let_go_soon(one, mine)
-            else:
-                self._end_if_over(one)
+            self._let_go_soon(one, one.session.own(change.ended))
+            self._end_if_over(one)
 
-    async def _take_on(self, one: Followed, begun: Sequence[Container]) -> None:
+    async def _take_on(self, one: Followed, begun: Iterable[Container]) -> None:
         admitted = one.matching(begun)
         if admitted.taken or admitted.refused:
             async with one.lock:
@@ -168,22 +169,23 @@ class Selections:
     def _let_go_soon(self, one: Followed, ended: Sequence[Container]) -> None:
         idle = not one.leaving
         one.leaving |= {container.key: container for container in ended}
-        if idle:
+        if idle and ended:
             name = f"close containers of session {one.session.session_id}"
             self._background.leave(self._let_go(one), name=name)
 
     async def _let_go(self, one: Followed) -> None:
         """Close containers of a session: their open calls end, their numbers stay."""
         session = one.session
-        with _noting("session.not_closed"):
-            await self.trace_sources.catch_up(session.session_id)
-        async with one.lock:
-            gone, one.leaving = tuple(one.leaving.values()), {}
-            if gone and self._followed.get(session.session_id) is one:
-                with _noting("session.not_closed"):
-                    await self.trace_sources.let_go(session.session_id, gone)
-                session.let_go(gone)
-                self._tell(session, gone, joined=False)
+        while ended := tuple(one.leaving):  # of what ends meanwhile not all is read
+            with _noting("session.not_closed"):
+                await self.trace_sources.catch_up(session.session_id)
+            async with one.lock:
+                gone = [one.leaving.pop(key) for key in ended if key in one.leaving]
+                if gone and self._followed.get(session.session_id) is one:
+                    with _noting("session.not_closed"):
+                        await self.trace_sources.let_go(session.session_id, gone)
+                    session.let_go(gone)
+                    self._tell(session, gone, joined=False)
         self._end_if_over(one)
 
     def _tell(

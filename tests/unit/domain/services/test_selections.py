@@ -156,23 +156,27 @@ async def test_a_session_that_waits_ends_with_its_duration(world: Any) -> None:
     assert session.reason == "its duration of 0.02 s is over"
 
 
-async def test_what_begins_while_a_session_starts_is_not_missed(world: Any) -> None:
+async def test_what_begins_and_ends_while_a_session_starts_is_not_missed(world: Any) -> None:
     """Nobody waits for the session, which may wait for events that wait until all are told."""
     world.container("web-1", 100)
+    world.container("web-2", 200)
     session = await world.sessions.create(world.request("web-*", run=False))
     join = world.sources.join
 
     async def slowly(*given: Any) -> None:
-        world.container("web-2", 200)
+        world.exit(200)
+        world.container("web-3", 300)
         async with asyncio.timeout(20):
             await world.sessions.inventory.refresh()
-        assert names(session.containers) == ["web-1"]
+        assert names(session.containers) == ["web-1", "web-2"]
         await join(*given)
 
     world.sessions._runs.trace_sources = Joining(world.sources, slowly)
     await world.sessions.start(session.session_id)
-    assert names(session.containers) == ["web-1", "web-2"]
-    await until_known(world, 200)
+    await settled(world)
+    assert names(session.containers) == ["web-1", "web-3"]
+    assert names(session.ended) == ["web-2"]
+    await until_known(world, 300)
 
 
 class Joining:
@@ -181,6 +185,57 @@ class Joining:
     def __init__(self, sources: Any, join: Callable[..., Any]) -> None:
         self.join = join
         self.leave = sources.leave
+
+
+async def test_nobody_who_joins_waits_for_those_who_are_closed(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To close one is to read all it did, which may wait for others to join."""
+    world.container("web-1", 100)
+    world.container("web-2", 200)
+    session = await world.sessions.create(world.request("web-*"))
+    catch_up, joined = type(world.sources).catch_up, asyncio.Event()
+
+    async def wait(*given: Any) -> None:
+        await joined.wait()
+        await catch_up(*given)
+
+    monkeypatch.setattr(type(world.sources), "catch_up", wait)
+    world.exit(200)
+    await world.sessions.inventory.refresh()
+    world.container("web-3", 300)
+    await asyncio.wait_for(world.sessions.inventory.refresh(), 20)
+    assert names(session.containers) == ["web-1", "web-2", "web-3"]
+    joined.set()
+    await settled(world)
+    assert names(session.ended) == ["web-2"]
+    assert sorted(names(session.containers)) == ["web-1", "web-3"]
+    await until_known(world, 300)
+    await balanced(world, session)
+
+
+async def test_of_one_that_ends_while_others_are_closed_everything_is_read(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        world.container(f"web-{number}", 100 * number)
+    session = await world.sessions.create(world.request("web-*"))
+    catch_up = type(world.sources).catch_up
+
+    async def another_ends(*given: Any) -> None:
+        await catch_up(*given)
+        if "web-3" in names(session.containers) and 300 in world.kernel.sources[0].following():
+            world.call(300)
+            world.exit(300)
+            await world.sessions.inventory.refresh()
+
+    monkeypatch.setattr(type(world.sources), "catch_up", another_ends)
+    world.exit(200)
+    await world.sessions.inventory.refresh()
+    await settled(world)
+    assert names(session.ended) == ["web-2", "web-3"]
+    await world.until(lambda: world.spans() == [("getppid", 300, "")])
+    await balanced(world, session)
 
 
 async def test_a_start_that_fails_leaves_nothing_that_follows(world: Any) -> None:
