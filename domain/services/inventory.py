@@ -34,7 +34,7 @@ ECHO_SECONDS = 0.5
 SHARE_OF_A_CORE = 0.01
 """Looking without a reason may take so much of a core, where a look is slow."""
 
-BUSY_SHARE_OF_A_CORE = 0.1
+BUSY_SHARE_OF_A_CORE = 0.05
 """Looking may take so much where containers come and go all the time."""
 
 LEAST_GAP_SECONDS = 0.02
