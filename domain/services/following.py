@@ -26,6 +26,9 @@ from .taking_on import TakingOn
 LOOK_SECONDS = 1.0
 """How often `/proc` is read without a reason."""
 
+LOOKS_AT_LAUNCHERS = 8
+"""With every so manyth look, launchers are looked for without a reason."""
+
 SHARE_OF_A_CORE = 0.01
 """Reading `/proc` may take so much of a core: where it is slow, it is done less often."""
 
@@ -50,6 +53,8 @@ class TaskFollower:
     expected: set[int] = field(factory=set)
     _hurry: asyncio.Event = field(factory=asyncio.Event)
     _strangers: set[int] = field(factory=set)
+    _launched_for: set[int] = field(factory=set)
+    _looks: int = 0
     _arrived: bool = False
     _lost: bool = False
     _lock: asyncio.Lock = field(factory=asyncio.Lock)
@@ -144,10 +149,13 @@ class TaskFollower:
     async def look(self) -> None:
         """Read the tasks of every container that a session wants."""
         strangers, self._strangers = self._strangers, set()
-        containers = self.runner.pipeline.tasks.containers
+        containers, wanted = self.runner.pipeline.tasks.containers, self._wanted()
         async with self._lock:
             try:
-                await self.taking_on.take_on({one: containers[one] for one in self._wanted()})
+                await self.taking_on.take_on(
+                    {one: containers[one] for one in wanted},
+                    with_launchers=await self._launchers_due(wanted),
+                )
                 await self._leave_unwanted()
             except DiscoveryFailed as error:
                 _log.warning("discovery.failed", error=str(error))
@@ -157,6 +165,13 @@ class TaskFollower:
                 await self.letting_go.forget_ended()
             await self.letting_go.leave_strangers(strangers)
         self.checked()
+
+    async def _launchers_due(self, wanted: set[int]) -> bool:
+        """Tell whether to look for launchers: what they make the stream tells of by itself."""
+        self._looks += 1
+        same, self._launched_for = wanted == self._launched_for, wanted
+        usual = same and not self._lost and self._looks % LOOKS_AT_LAUNCHERS
+        return not usual or not await self.taking_on.launchers.are_there()
 
     async def _leave_unwanted(self) -> None:
         """Let go what was launched into containers that no session wants."""

@@ -36,6 +36,11 @@ class Launchers:
         self._runtimes -= gone
         return tasks
 
+    async def are_there(self) -> bool:
+        """Tell whether the runtimes are known, and all of them still there."""
+        living = await self.directory.living(self._runtimes) if self._runtimes else frozenset()
+        return bool(living) and living == self._runtimes
+
     async def holders_of(self, containers: Collection[Container]) -> tuple[Task, ...]:
         """List the tasks of those who hold these containers, and of nobody else."""
         return await self.directory.launchers_of(tuple(containers), ())

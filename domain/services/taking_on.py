@@ -41,7 +41,11 @@ class TakingOn:
     _ghosts: dict[int, Segment | None] = field(factory=dict)
 
     async def take_on(
-        self, containers: Mapping[int, Container], *, recorded: Collection[int] = ()
+        self,
+        containers: Mapping[int, Container],
+        *,
+        recorded: Collection[int] = (),
+        with_launchers: bool = True,
     ) -> None:
         """Have all tasks of containers, by their numbers, recorded, and their launchers.
 
@@ -51,7 +55,7 @@ class TakingOn:
         """
         told = False
         for _ in range(ROUNDS):
-            found = await self._read(containers)
+            found = await self._read(containers, with_launchers)
             async with self.runner.lock:
                 learnt = [self._learn(*one) for one in found.items()]
             news = {tid for tids in learnt for tid in tids}
@@ -74,14 +78,16 @@ class TakingOn:
         await asyncio.to_thread(self.runner.pipeline.source.follow, living)
         return True
 
-    async def _read(self, containers: Mapping[int, Container]) -> dict[int, tuple[Task, ...]]:
+    async def _read(
+        self, containers: Mapping[int, Container], with_launchers: bool
+    ) -> dict[int, tuple[Task, ...]]:
         """Read the tasks of containers, by their numbers, but for those the stream will tell of.
 
         Telling the kernel of a task has a price (see `_left_out`), and of those that were made by
         recorded ones it knows. So unknown tasks are those that are there before and after the
         stream was read up to now, and are not in it.
         """
-        found = await self._tasks_of(containers)
+        found = await self._tasks_of(containers, with_launchers)
         index, now_ns = self.runner.pipeline.tasks, self.clock.trace_ns()
         async with self.runner.lock:
             doubtful = any(
@@ -91,7 +97,7 @@ class TakingOn:
         if not doubtful:
             return found
         await self.runner.drain(past_ns=self.clock.trace_ns())
-        after = await self._tasks_of(containers)
+        after = await self._tasks_of(containers, with_launchers)
         there = {
             number: {(task.tid, task.start_time) for task in after[number]} for number in found
         }
@@ -101,14 +107,18 @@ class TakingOn:
             for number, tasks in found.items()
         }
 
-    async def _tasks_of(self, containers: Mapping[int, Container]) -> dict[int, tuple[Task, ...]]:
+    async def _tasks_of(
+        self, containers: Mapping[int, Container], with_launchers: bool
+    ) -> dict[int, tuple[Task, ...]]:
         began_ns = self.clock.trace_ns()
-        launchers, *found = await asyncio.gather(
-            self.launchers.tasks_for(containers.values()),
-            *map(self.directory.tasks_of, containers.values()),
+        asked = dict(
+            zip(containers, map(self.directory.tasks_of, containers.values()), strict=True)
         )
+        if with_launchers:
+            asked[NOBODY] = self.launchers.tasks_for(containers.values())
+        found = await asyncio.gather(*asked.values())
         self.reading_ns += self.clock.trace_ns() - began_ns
-        return {NOBODY: launchers, **dict(zip(containers, found, strict=True))}
+        return dict(zip(asked, found, strict=True))
 
     async def _left_out(self, found: Mapping[int, tuple[Task, ...]], news: set[int]) -> set[int]:
         """Return those that live and were made while the kernel was told of others.

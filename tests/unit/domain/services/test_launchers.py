@@ -1,6 +1,7 @@
 """Who launches containers is recorded with them; what that brings to others is let go again."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from container_tracer.domain.model.attachments import Attachment
 from container_tracer.domain.model.pod import Container, Task
 from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.tasks import NOBODY
+from container_tracer.domain.services.following import LOOKS_AT_LAUNCHERS
 from container_tracer.domain.services.launching import LOOKS_UNTIL_ASKED_AGAIN
 from container_tracer.ports.errors import DiscoveryFailed
 
@@ -283,3 +285,28 @@ async def test_who_is_known_or_unwanted_hurries_nobody(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await source.follower.step(10)
+
+
+async def test_launchers_are_not_looked_for_in_vain(world: Any, traced: Any) -> None:
+    """They are many small files, and of what they make the stream tells."""
+    source, _, _ = traced
+    await source.follower.look()
+    asked: list[int] = []
+
+    @define
+    class Counting:
+        async def are_there(self) -> bool:
+            return True
+
+        async def tasks_for(self, containers: Collection[Container]) -> tuple[Task, ...]:
+            asked.append(len(containers))
+            return ()
+
+    source.follower.taking_on.launchers = Counting()
+    for _ in range(LOOKS_AT_LAUNCHERS):
+        await source.follower.look()
+    assert len(asked) == 1
+    world.call(100)
+    source.follower.lost()
+    await source.follower.look()
+    assert len(asked) == 2
