@@ -144,6 +144,7 @@ COMMAND = Command(
     examples=(
         "trace web trace_syscalls",
         "trace web trace_syscalls -- -s openat --errors-only",
+        "trace 'web-*' trace_syscalls --wait",
         "trace 'shop/web-*' nginx trace_syscalls --duration 10s -o json",
         "trace -n shop -l 'app in (web,api)' trace_syscalls",
         "trace web trace_syscalls --server http://worker-1:8080 --exporter otlp --keep",

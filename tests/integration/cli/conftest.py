@@ -49,7 +49,26 @@ class Box:
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Box]:
-    name = f"cli-{os.getpid()}"
+    one = start_box(f"cli-{os.getpid()}")
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def late_box() -> Iterator[Callable[[str], Box]]:
+    """Start a container when a test wants it."""
+    started: list[Box] = []
+
+    def start(name: str) -> Box:
+        started.append(start_box(name))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.end()
+
+
+def start_box(name: str) -> Box:
     # Twice, so that it is the inner one that has its own names, and becomes the program.
     outer = ["unshare", "--pid", "--fork", "--kill-child"]
     command = [*outer, "unshare", "--uts", "--ipc", "--mount-proc"]
@@ -58,9 +77,7 @@ def box() -> Iterator[Box]:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     pid = int(wait_for(children.read_text, "the container").split()[0])
     wait_for(lambda: "python" in Path(f"/proc/{pid}/exe").resolve().name, "its program")
-    one = Box(name, pid, process)
-    yield one
-    one.end()
+    return Box(name, pid, process)
 
 
 @define

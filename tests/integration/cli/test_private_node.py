@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,6 +57,40 @@ def start_trace(private: Private, box: Box, *flags: str) -> "subprocess.Popen[st
     assert "TIME" in process.stdout.readline()
     assert "getppid()" in process.stdout.readline()
     return process
+
+
+def test_a_trace_waits_for_a_container_and_for_the_next_one(
+    private: Private, late_box: Callable[[str], Box]
+) -> None:
+    name = f"late-{os.getpid()}"
+    process = private.start(
+        *("trace", name, "trace_syscalls", "--wait", "-o", "json", *ONLY),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert f"Waiting for pods that match pod '{name}'" in process.stderr.readline()
+    for _ in range(2):
+        box = late_box(name)
+        joined, span = (json.loads(process.stdout.readline()) for _ in range(2))
+        assert (joined["change"], joined["pod"], joined["containers"]) == ("joined", name, 1)
+        assert (span["name"], span["pid"]) == ("getppid", box.pid)
+        box.end()
+        ended = until_change(process)
+        assert (ended["change"], ended["containers"]) == ("ended", 0)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert private.left() == []
+
+
+def until_change(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Read on until a container joins or ends."""
+    assert process.stdout is not None
+    while True:
+        one: dict[str, Any] = json.loads(process.stdout.readline())
+        if one.get("stream") == "container":
+            return one
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
