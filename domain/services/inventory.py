@@ -31,8 +31,8 @@ AFRESH_SECONDS = 10.0
 ECHO_SECONDS = 0.5
 """How soon to look again after a look with a reason: runtimes notice ends later than we do."""
 
-SHARE_OF_A_CORE = 0.01
-"""Looking without a reason may take so much of a core, where a look is slow."""
+SHARE_OF_A_CORE = 0.002
+"""Looking without a reason may take so much of a core: else it is done less often."""
 
 BUSY_SHARE_OF_A_CORE = 0.05
 """Looking may take so much where containers come and go all the time."""
