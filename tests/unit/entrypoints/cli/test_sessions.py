@@ -35,6 +35,18 @@ async def test_what_a_session_refused_is_shown_with_the_reason(
     assert "Refused:    Container db runs in a virtual machine." in shown
 
 
+async def test_a_session_that_waits_is_shown_so_with_what_it_had(
+    commands: Any, tracer_api: Any
+) -> None:
+    tracer_api.containers = {}
+    await commands.run("trace", "*", "trace_syscalls", "--keep", "--wait")
+    ((name, session),) = tracer_api.sessions.items()
+    session |= {"WaitForPods": True, "EndedContainerCount": 1200}
+    shown = (await commands.run("sessions", "show", name)).out.splitlines()
+    assert "  Containers: none now" in shown
+    assert "  Gone:       1,200 containers" in shown
+
+
 async def test_session_documents_are_those_of_the_api(commands: Any, tracer_api: Any) -> None:
     await commands.run("trace", "shop", "trace_syscalls", "--keep", "-o", "json")
     assert json.loads(commands.out.getvalue()) == tracer_api.sessions
