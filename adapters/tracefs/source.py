@@ -61,9 +61,12 @@ class TracefsSource:
         if not wanted:
             return
         with tracing_errors(f"follow {len(wanted)} tasks in {self.name}"):
-            if self._unfollowed & wanted:
-                self._unfollowed = self._listed("set_event_notrace_pid") - wanted
-                self._instance.write("set_event_notrace_pid", _lines(self._unfollowed))
+            if self._unfollowed:
+                # The kernel has added the children of those on it.
+                unwanted = self._listed("set_event_notrace_pid")
+                self._unfollowed = unwanted - wanted
+                if unwanted & wanted:
+                    self._instance.write("set_event_notrace_pid", _lines(self._unfollowed))
             self._instance.append("set_event_pid", map(str, sorted(wanted)))
 
     def unfollow(self, tids: Iterable[int]) -> None:

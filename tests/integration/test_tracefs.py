@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -152,6 +153,27 @@ def test_a_task_that_has_ended_is_not_left_on_the_list_of_those_not_recorded(
     wait_until(lambda: ended not in listed(folder, "set_event_pid"))
     source.unfollow([ended, idle_tids[0]])
     assert listed(folder, "set_event_notrace_pid") == {idle_tids[0]}
+
+
+def test_a_child_of_one_not_recorded_can_be_taken_back_as_well(opened: Callable[..., Any]) -> None:
+    source, folder = opened(buffer_kib=16)
+    command = ["sh", "-c", "read line; sleep 1000 & echo $!; wait"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        try:
+            source.follow([parent.pid])
+            source.unfollow([parent.pid])
+            parent.stdin.write("\n")
+            parent.stdin.flush()
+            child = int(parent.stdout.readline())
+            assert listed(folder, "set_event_notrace_pid") == {parent.pid, child}
+            source.follow([child])
+            assert listed(folder, "set_event_notrace_pid") == {parent.pid}
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
