@@ -155,9 +155,10 @@ class PodInventory:
             return
         self._looks.forget(gone)
         self._gone_ns.update(dict.fromkeys(gone, self.clock.trace_ns()))
-        for name in gone:
-            self._learnt.pop(name, None)
-        await self._take_over(without_containers(self._found, gone))
+        learnt = [self._learnt.pop(name) for name in gone if name in self._learnt]
+        # A pod that is known by them alone stays until a look: it may bring others.
+        found = with_containers(self._found, learnt)
+        await self._take_over(without_containers(found, gone))
 
     def poke(self, container_ids: Iterable[str] = ()) -> None:
         """Look soon: something may have changed, with these containers above all."""

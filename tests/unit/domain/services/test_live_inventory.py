@@ -224,6 +224,20 @@ async def test_who_has_no_task_is_not_there_whatever_the_runtime_says(live: Plac
     assert len(live.changes) == 2
 
 
+async def test_a_pod_outlives_its_only_container_that_was_learnt_of_until_a_look(
+    place: Place,
+) -> None:
+    await place.inventory.pods()
+    one = place.run("a", listed=False)
+    await place.inventory.learn(one.container_id, {})
+    del place.directory.tasks[one.key]
+    await place.inventory.recheck([one.container_id])
+    assert place.told == [(["a"], []), ([], ["a"])]
+    assert place.changes[-1].pods == (Pod(name="shop"),)
+    await place.inventory.refresh()
+    assert place.changes[-1].pods == ()
+
+
 async def test_a_look_that_began_before_an_end_does_not_bring_the_container_back(
     live: Place,
 ) -> None:
