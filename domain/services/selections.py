@@ -33,15 +33,17 @@ _log = structlog.get_logger()
 class Followed:
     """A session that runs; `end` is called with the reason when it should stop by itself.
 
-    `leaving` are those of its containers that ended and have not been closed yet. `lock` is held
-    while containers join it or are closed. Nobody may wait for events while he holds it: these
-    wait until everybody has been told what began.
+    `leaving` are those of its containers that ended and have not been closed yet; `ending` says
+    that it is being made sure that it is over. `lock` is held while containers join it or are
+    closed. Nobody may wait for events while he holds it: these wait until everybody has been told
+    what began.
     """
 
     session: TraceSession
     end: Callable[[str], None]
     joined: bool = False
     leaving: dict[ContainerKey, Container] = field(factory=dict)
+    ending: bool = False
     lock: asyncio.Lock = field(factory=asyncio.Lock)
 
     def matching(self, containers: Iterable[Container]) -> Admitted:
@@ -198,19 +200,43 @@ class Selections:
 
     def _end_if_over(self, one: Followed) -> None:
         """End a session that has no container, and for which no pod that is here has one."""
-        session = one.session
-        if session.containers or session.request.wait_for_pods:
-            return
-        if not any(map(session.request.selector.could_match_pod, self._pods)):
-            one.end(f"its containers are gone: {_names(session)}")
+        if self._is_over(one) and not one.ending:
+            one.ending = True
+            name = f"look before session {one.session.session_id} ends"
+            self._background.leave(self._end_when_sure(one), name=name)
+
+    def _is_over(self, one: Followed) -> bool:
+        request = one.session.request
+        if one.session.containers or request.wait_for_pods:
+            return False
+        return not any(map(request.selector.could_match_pod, self._pods))
+
+    async def _end_when_sure(self, one: Followed) -> None:
+        """End a session if it is over after a look: a new pod is known later than its container."""
+        try:
+            while self._followed.get(one.session.session_id) is one and self._is_over(one):
+                if await self._looked() and self._is_over(one):
+                    one.end(f"its containers are gone: {_names(one.session)}")
+                    return
+        finally:
+            one.ending = False
+
+    async def _looked(self) -> bool:
+        """Look what is here; return whether that was possible, else wait a little."""
+        try:
+            await self.inventory.refresh()
+            self._pods = await self.inventory.pods()
+        except DiscoveryFailed as error:
+            _log.warning("discovery.failed", error=str(error))
+            await self.clock.sleep(LOOK_SECONDS)
+            return False
+        return True
 
     async def _look(self) -> None:
         """Ask the runtime, and not again for a while."""
         try:
-            await self.inventory.refresh()
-            await self.clock.sleep(LOOK_SECONDS)
-        except DiscoveryFailed as error:
-            _log.warning("discovery.failed", error=str(error))
+            if await self._looked():
+                await self.clock.sleep(LOOK_SECONDS)
         finally:
             self._looking = False
 

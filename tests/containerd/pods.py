@@ -1,6 +1,7 @@
 """Pods and containers of a real runtime, made as a kubelet makes them: through the CRI."""
 
 import json
+import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -183,10 +184,22 @@ class RealPod:
         self.runtime.StopPodSandbox(request, timeout=_SECONDS)
 
     def end(self) -> None:
-        """End and remove it with all its containers; it may be gone already."""
-        self.stop()
+        """End and remove it with all its containers; it may be gone already.
+
+        Like a kubelet it tries again: a shim may hang up while it is asked to end.
+        """
         request = cri.RemovePodSandboxRequest(pod_sandbox_id=self.sandbox_id)
-        self.runtime.RemovePodSandbox(request, timeout=_SECONDS)
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            try:
+                self.stop()
+                self.runtime.RemovePodSandbox(request, timeout=_SECONDS)
+            except grpc.RpcError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
 
 
 @define(eq=False, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from container_tracer.domain.model.inventory import InventoryChange
 from container_tracer.domain.model.pod import Container, Pod
 from container_tracer.domain.model.selector import ContainerSelector, NoMatchingContainer
 from container_tracer.domain.model.session import SessionState
@@ -114,6 +115,37 @@ async def test_a_session_ends_when_no_pod_is_left_that_could_bring_another(world
     await world.until(lambda: not session.running)
     assert session.reason == "its containers are gone: pod-web/web, pod-web/web"
     await world.gone()
+
+
+async def test_a_session_does_not_end_while_a_pod_is_there_that_nobody_told_of(
+    world: Any,
+) -> None:
+    """Of a pod that has just begun its container is known sooner than itself."""
+    web = world.container("web", 100)
+    session = await world.sessions.create(world.request(selector=selector("pod-web")))
+    world.vanish(100)
+    world.discovery.pods[:] = [Pod(name=web.pod)]
+    looks = world.discovery.discoveries
+    await world.sessions._selections.told(InventoryChange(begun=(), ended=(web,), pods=()))
+    await world.until(lambda: world.discovery.discoveries > looks)
+    await world.until(lambda: not session.containers)
+    assert session.state == SessionState.RUNNING
+    world.discovery.pods.clear()
+    await changed(world)
+    await world.until(lambda: not session.running)
+
+
+async def test_a_session_ends_only_when_it_could_be_looked(world: Any) -> None:
+    web = world.container("web", 100)
+    session = await world.sessions.create(world.request(selector=selector("pod-web")))
+    world.vanish(100)
+    world.discovery.pods.clear()
+    world.discovery.failure = DiscoveryFailed("The runtime does not answer.")
+    await world.sessions._selections.told(InventoryChange(begun=(), ended=(web,), pods=()))
+    await world.until(lambda: not session.containers)
+    assert session.state == SessionState.RUNNING
+    world.discovery.failure = None
+    await world.until(lambda: not session.running)
 
 
 async def test_without_a_pod_that_could_match_there_is_no_session(world: Any) -> None:
