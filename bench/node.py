@@ -16,6 +16,7 @@ from .processes import NotRun, children_of, cpu_ns
 from .workload import Shape, Workload, running
 
 SETTLE_SECONDS = 60
+SEEN_SECONDS = 20
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
@@ -28,11 +29,14 @@ class Node:
     without_otlp: str = field(default="")
 
     def pod_of(self, workload: Workload) -> str:
-        """Name the pod it sees a workload as."""
-        for name, pod in self.client.call("GET", "/v1/pods").items():
-            for container in pod["Containers"].values():
-                if workload.pid in container["Tasks"]:
-                    return str(name)
+        """Name the pod it sees a workload as, which takes a moment: it has no cgroup."""
+        deadline = time.monotonic() + SEEN_SECONDS
+        while time.monotonic() < deadline:
+            for name, pod in self.client.call("GET", "/v1/pods").items():
+                for container in pod["Containers"].values():
+                    if workload.pid in container["Tasks"]:
+                        return str(name)
+            time.sleep(0.1)
         raise NotRun("the node does not see the workload")
 
 
