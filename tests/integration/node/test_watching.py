@@ -229,10 +229,10 @@ def test_a_session_whose_client_died_is_deleted_by_its_lease(
     start_node: StartNode, start_box: StartBox
 ) -> None:
     node, quiet = start_node(), start_box("import signal; signal.pause()")
-    path = traced(node, quiet, lease="2s")
+    path = traced(node, quiet, lease="4s")
     with asked(node, f"{path}/events", Accept="application/x-ndjson") as answer:
         beats = 0
-        while beats < 4:  # a second each
+        while beats < 6:  # a second each
             beats += json.loads(answer.readline())["stream"] == "heartbeat"
         assert len(node.ask("GET", "/v1/trace-session/all")[1]) == 1
     wait_for(lambda: node.ask("GET", "/v1/trace-session/all")[1] == {}, "the session to go")
