@@ -1,8 +1,7 @@
-"""Who shares which source: sessions join and leave, sources open and close."""
+"""Who shares which source: sessions join and leave, and take their containers with them."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Executor
 from copy import deepcopy
 from typing import TypeVar
 
@@ -10,12 +9,6 @@ import structlog
 from attrs import define, field
 
 from ...ports.clock import Clock
-from ...ports.errors import TracingUnavailable
-from ...ports.kernel_tracer import KernelTracer, SourceSettings, TraceSource
-from ...ports.pod_discovery import PodDiscovery
-from ...ports.task_directory import TaskDirectory
-from ..model.attachments import Attachment
-from ..model.errors import DataError, TracerError
 from ..model.hook import TracePlan
 from ..model.pod import Container
 from ..model.share import FOREVER
@@ -23,13 +16,8 @@ from ..model.spans import SpanBatch
 from ..model.stats import SessionStats, SourceStats
 from ..model.summary import Summary
 from ..model.task_events import TASK_EVENTS
-from .attached import WatchedAttachments
 from .background import Background
-from .container_watch import ContainerWatch
-from .following import TaskFollower
-from .launching import Launchers
-from .pipeline import SourceLayout, TracePipeline
-from .runner import SourceRunner
+from .opening import SourceOpening
 from .shared_source import SharedSource, Subscription
 
 _log = structlog.get_logger()
@@ -43,22 +31,11 @@ class TraceSources:
     What joins or leaves does so wholly, even if whoever asked for it is cancelled meanwhile.
     """
 
-    tracer: KernelTracer
-    discovery: PodDiscovery
-    directory: TaskDirectory
+    opening: SourceOpening
     clock: Clock
-    executor: Executor
-    settings: SourceSettings
-    watch: ContainerWatch | None = None
-    _launchers: Launchers = field(init=False)
     _sources: list[SharedSource] = field(factory=list)
-    _layouts: dict[frozenset[str], SourceLayout] = field(factory=dict)
     _background: Background = field(factory=Background)
     _lock: asyncio.Lock = field(factory=asyncio.Lock)
-
-    def __attrs_post_init__(self) -> None:
-        """Know no launcher yet."""
-        self._launchers = Launchers(discovery=self.discovery, directory=self.directory)
 
     async def join(self, subscription: Subscription, plan: TracePlan) -> None:
         """Let a session have the events of its plan, of its containers, from now on.
@@ -172,7 +149,10 @@ class TraceSources:
     async def _join(self, subscription: Subscription, plan: TracePlan) -> None:
         events = plan.events | frozenset(TASK_EVENTS)
         async with self._lock:
-            source = self._that_has(events) or await self._open(events, subscription.containers)
+            source = self._that_has(events)
+            if source is None:
+                source = await self.opening.open(events, subscription.containers)
+                self._sources.append(source)
             try:
                 await self._take_in(source, subscription, plan)
             except BaseException:
@@ -253,60 +233,12 @@ class TraceSources:
         fitting = [one for one in self._sources if events <= one.events and not one.failure]
         return min(fitting, key=lambda one: len(one.events), default=None)
 
-    async def _open(self, events: frozenset[str], containers: Sequence[Container]) -> SharedSource:
-        found = await asyncio.gather(
-            self._launchers.tasks_for(containers), *map(self.directory.tasks_of, containers)
-        )
-        tids = {task.tid for tasks in found for task in tasks}
-        opened = await self._in_worker(self.tracer.open_source, events, tids, self.settings)
-        try:
-            source = await self._share(events, tids, opened)
-        except BaseException:
-            await self._in_worker(opened.close)
-            raise
-        self._sources.append(source)
-        _log.info("source.opened", source=source.name, events=len(events))
-        return source
-
-    async def _share(
-        self, events: frozenset[str], tids: set[int], opened: TraceSource
-    ) -> SharedSource:
-        try:
-            layout = await self._layout(events, opened.header_page, opened.formats)
-        except DataError as error:
-            raise TracingUnavailable(f"Cannot read this kernel's events: {error}") from error
-        pipeline = TracePipeline(source=opened, layout=layout, clock=self.clock)
-        runner = SourceRunner(pipeline=pipeline, executor=self.executor, deliver=lambda _: None)
-        follower = TaskFollower.of(runner, self.directory, self._launchers, self.clock)
-        if self.watch is not None:
-            pipeline.attached = _watched(self.watch, follower)
-        return SharedSource(events=events, runner=runner, follower=follower, recorded=tids)
-
-    async def _layout(
-        self, events: frozenset[str], header_page: str, formats: Mapping[str, str]
-    ) -> SourceLayout:
-        """Work out a layout once for each set of events: it takes longer than opening."""
-        if events not in self._layouts:
-            self._layouts[events] = await self._in_worker(SourceLayout.of, header_page, formats)
-        return self._layouts[events]
-
     def _retire(self, source: SharedSource) -> None:
         """Remove a source nobody needs, off the path of whoever left it last."""
         self._sources.remove(source)
         for task in source.tasks:
             task.cancel()
-        self._background.leave(self._close(source), name=f"close {source.name}")
-
-    async def _close(self, source: SharedSource) -> None:
-        await asyncio.gather(*source.tasks, return_exceptions=True)
-        source.pipeline.attached.close()
-        try:
-            async with source.runner.lock:
-                await self._in_worker(source.pipeline.source.close)
-        except TracerError as error:
-            _log.error("source.not_removed", source=source.name, error=str(error))
-        else:
-            _log.info("source.closed", source=source.name)
+        self._background.leave(self.opening.close(source), name=f"close {source.name}")
 
     async def _balance(self, source: SharedSource) -> SourceStats:
         """Balance a source; the caller holds its lock, so nothing is read meanwhile."""
@@ -315,14 +247,3 @@ class TraceSources:
 
     async def _in_worker(self, call: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
-
-
-def _watched(watch: ContainerWatch, follower: TaskFollower) -> WatchedAttachments:
-    loop = asyncio.get_running_loop()
-    queue = watch.queue(lambda one: _tell(loop, follower, one))
-    return WatchedAttachments(watch=watch, queue=queue)
-
-
-def _tell(loop: asyncio.AbstractEventLoop, follower: TaskFollower, one: Attachment) -> None:
-    if one.container_id and not loop.is_closed():
-        loop.call_soon_threadsafe(follower.attached, one)

@@ -25,6 +25,7 @@ from ...domain.services.admission import SessionSettings
 from ...domain.services.chosen_discovery import ChosenDiscovery
 from ...domain.services.container_watch import ContainerWatch
 from ...domain.services.inventory import PodInventory
+from ...domain.services.opening import SourceOpening
 from ...domain.services.sessions import TraceSessions
 from ...domain.services.sources import TraceSources
 from ...domain.services.upkeep import Upkeep
@@ -160,8 +161,8 @@ class NodeWiring(containers.DeclarativeContainer):
     upkeep: providers.Provider[Upkeep] = providers.Singleton(
         Upkeep, watch=watch, inventory=inventory
     )
-    sources: providers.Provider[TraceSources] = providers.Singleton(
-        TraceSources,
+    opening: providers.Provider[SourceOpening] = providers.Singleton(
+        SourceOpening,
         tracer=tracer,
         discovery=discovery,
         directory=directory,
@@ -169,6 +170,9 @@ class NodeWiring(containers.DeclarativeContainer):
         clock=clock,
         executor=executor,
         settings=providers.Factory(_source_settings, settings),
+    )
+    sources: providers.Provider[TraceSources] = providers.Singleton(
+        TraceSources, opening=opening, clock=clock
     )
     sessions: providers.Provider[TraceSessions] = providers.Singleton(
         TraceSessions,

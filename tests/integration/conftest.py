@@ -27,6 +27,7 @@ from container_tracer.domain.model.session import SessionRequest, TraceSession
 from container_tracer.domain.model.stats import CpuCounters, parse_cpu_counters
 from container_tracer.domain.services.admission import SessionSettings
 from container_tracer.domain.services.inventory import PodInventory
+from container_tracer.domain.services.opening import SourceOpening
 from container_tracer.domain.services.sessions import TraceSessions
 from container_tracer.domain.services.sources import TraceSources
 from container_tracer.fakes.span_exporter import FakeSpanExporter
@@ -208,7 +209,7 @@ class Node:
 def make_node(identity: str, settings: SourceSettings) -> Node:
     tracer = TracefsKernelTracer(TracefsSettings(identity=identity))
     discovery, exporter, clock = ProcessSessions(), FakeSpanExporter(), SystemClock()
-    sources = TraceSources(
+    opening = SourceOpening(
         tracer=tracer,
         discovery=discovery,
         directory=discovery,
@@ -216,6 +217,7 @@ def make_node(identity: str, settings: SourceSettings) -> Node:
         executor=drain_executor(),
         settings=settings,
     )
+    sources = TraceSources(opening=opening, clock=clock)
     sessions = TraceSessions(
         settings=SessionSettings(node=identity, exporters=("fake",)),
         hooks=(TraceSyscalls(),),
@@ -259,7 +261,7 @@ async def make(identity: str) -> AsyncIterator[Callable[..., Node]]:
     yield one
     for node in made:
         await asyncio.wait_for(node.sessions.close(), 30)
-        node.sources.executor.shutdown()
+        node.sources.opening.executor.shutdown()
         assert node.instances() == []
 
 

@@ -18,6 +18,7 @@ from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.task_events import TASK_EVENTS
 from container_tracer.domain.services.admission import SessionSettings
 from container_tracer.domain.services.inventory import PodInventory
+from container_tracer.domain.services.opening import SourceOpening
 from container_tracer.domain.services.sessions import TraceSessions
 from container_tracer.domain.services.shared_source import SharedSource
 from container_tracer.domain.services.sources import TraceSources
@@ -51,7 +52,7 @@ class World:
     logs: list[MutableMapping[str, Any]] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
-        self.sources = TraceSources(
+        opening = SourceOpening(
             tracer=self.kernel,
             discovery=self.discovery,
             directory=self.directory,
@@ -59,6 +60,7 @@ class World:
             executor=self.executor,
             settings=SourceSettings(),
         )
+        self.sources = TraceSources(opening=opening, clock=self.clock)
         self.sessions = TraceSessions(
             settings=SessionSettings(node="node-1", exporters=("fake",), max_sessions=8),
             hooks=(TraceSyscalls(),),
