@@ -1,8 +1,9 @@
 """Discovery of pods and containers through the CRI."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Self
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
+from typing import Self, TypeVar
 
 import grpc.aio
 from attrs import define, field
@@ -16,20 +17,26 @@ from ...domain.model.cri import (
     cri_pods,
 )
 from ...domain.model.pod import Container, Pod
-from ...ports.errors import RuntimeUnsuitable
+from ...ports.errors import DiscoveryFailed, RuntimeUnsuitable
 from .calls import CriCalls, open_channel
 from .events import ContainerdEvents
 from .peer import listener_pid
 
+REMEMBERED = 256
+"""So many of those that are not listed any more are remembered."""
+
 _INIT = 1
 _DOCKER = "docker"
+
+_One = TypeVar("_One")
 
 
 @define(kw_only=True, eq=False)
 class CriPodDiscovery:
     """Asks one runtime; lives until `close`, in one event loop, whatever becomes of the runtime.
 
-    It remembers what it was told of the containers that the runtime lists, and nothing else.
+    It remembers what it was told of the containers that the runtime lists, and of the latest of
+    those that are gone.
     """
 
     endpoint: str
@@ -38,8 +45,8 @@ class CriPodDiscovery:
     _calls: CriCalls
     _runtime: str = field(default="", init=False)
     _details: Mapping[str, CriDetails] = field(factory=dict, init=False)
-    _containers: Mapping[str, CriContainer] = field(factory=dict, init=False)
-    _sandboxes: Mapping[str, CriSandbox] = field(factory=dict, init=False)
+    _containers: dict[str, CriContainer] = field(factory=dict, init=False)
+    _sandboxes: dict[str, CriSandbox] = field(factory=dict, init=False)
 
     @classmethod
     def open(cls, endpoint: str) -> Self:
@@ -65,7 +72,8 @@ class CriPodDiscovery:
         self._refuse_silence(found)
         # What has no pid yet may get one; the pid of a container never changes.
         details |= {one: said for one, said in found.items() if said.pid}
-        self._containers, self._sandboxes, self._details = containers, sandboxes, details
+        self._meet(containers.values(), sandboxes.values())
+        self._details = details
         return cri_pods(sandboxes.values(), containers.values(), details, runtime=self._runtime)
 
     async def describe(self, container_id: str) -> Container | None:
@@ -87,9 +95,16 @@ class CriPodDiscovery:
         known = details.get(container_id) or self._details.get(container_id) or CriDetails()
         return cri_container(container, sandbox, known, runtime=self._runtime)
 
-    def changes(self) -> AsyncIterator[None]:
-        """Tell of starts and ends, where the runtime is a containerd; see `events`."""
-        return ContainerdEvents(self._channel).changes()
+    async def changes(self) -> AsyncIterator[None]:
+        """Tell of starts and ends, where the runtime is a containerd; see `events`.
+
+        A container that has been created is asked for at once: it may be gone before anybody
+        asks for it by its id.
+        """
+        async for _ in ContainerdEvents(self._channel).changes():
+            with suppress(DiscoveryFailed):
+                self._meet(await self._calls.containers(), await self._calls.sandboxes())
+            yield
 
     async def runtime_pids(self) -> tuple[int, ...]:
         """Return the pid of who listens on the socket, if that makes the containers.
@@ -105,6 +120,11 @@ class CriPodDiscovery:
         """Hang up; again is harmless."""
         await self._channel.close()
 
+    def _meet(self, containers: Iterable[CriContainer], sandboxes: Iterable[CriSandbox]) -> None:
+        """Remember what is listed, and for a while what was."""
+        _keep(self._containers, {one.container_id: one for one in containers})
+        _keep(self._sandboxes, {one.sandbox_id: one for one in sandboxes})
+
     async def _sandbox(self, sandbox_id: str) -> CriSandbox | None:
         known = self._sandboxes.get(sandbox_id)
         return known or next(iter(await self._calls.sandboxes(sandbox_id)), None)
@@ -115,3 +135,11 @@ class CriPodDiscovery:
                 f"The container runtime at {self.endpoint}, {self._runtime}, does not say which"
                 " processes its containers have."
             )
+
+
+def _keep(known: dict[str, _One], listed: Mapping[str, _One]) -> None:
+    """Put what is listed behind what is not any more, and forget the oldest of that."""
+    gone = [one for one in known if one not in listed]
+    for one in (*gone[:-REMEMBERED], *listed):
+        known.pop(one, None)
+    known.update(listed)

@@ -9,7 +9,7 @@ from .marks import NEEDS
 
 pytestmark = NEEDS
 
-FOUND_SECONDS = 1
+FOUND_SECONDS = 3
 
 
 def test_a_process_moved_by_hand_is_seen_from_when_it_is_found(pods: Pods, trace: Trace) -> None:

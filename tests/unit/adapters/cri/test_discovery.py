@@ -7,6 +7,7 @@ from cri_api.v1 import api_pb2 as cri
 from google.protobuf import json_format
 
 from container_tracer.adapters.cri import calls
+from container_tracer.adapters.cri import discovery as discovery_module
 from container_tracer.adapters.cri.discovery import CriPodDiscovery
 from container_tracer.domain.model.pod import Container, Pod
 from container_tracer.fakes.cri_server import FakeCriServer, Manners
@@ -87,8 +88,24 @@ async def test_a_container_is_asked_about_once_and_forgotten_when_it_is_gone(
         assert len(listed(await discovery.discover())) == 2
         web.remove(f"n{number}")
     await discovery.discover()
-    assert set(discovery._details) == set(discovery._containers) == {"c1"}
+    assert set(discovery._details) == {"c1"}
     assert set(discovery._sandboxes) == {"s1"}
+
+
+async def test_of_those_that_are_gone_the_latest_are_remembered(
+    web: FakeCriServer, discovery: CriPodDiscovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery_module, "REMEMBERED", 2)
+    for number in range(5):
+        web.add_container(f"n{number}", "short", sandbox_id="s1", pid=100 + number)
+        await discovery.discover()
+        web.remove(f"n{number}")
+    await discovery.discover()
+    assert set(discovery._containers) == {"c1", "n3", "n4"}
+    described = await discovery.describe("n4")
+    assert described is not None
+    assert (described.name, described.pod) == ("short", "web-0")
+    assert await discovery.describe("n2") is None
 
 
 async def test_one_without_a_pid_is_asked_about_until_it_has_one(

@@ -106,3 +106,20 @@ async def test_only_what_begins_or_ends_containers_is_asked_for(
         rest = rest[2 + rest[1] :]
     assert filters[0] == 'topic=="/tasks/start",namespace=="k8s.io"'
     assert len(filters) == 4
+
+
+@pytest.mark.usefixtures("no_echo")
+async def test_what_has_been_created_is_known_even_if_it_is_removed_at_once(
+    server: FakeCriServer, discovery: CriPodDiscovery
+) -> None:
+    server.add_pod("s1", "web-0", uid="u1")
+    async with listening(discovery) as items:
+        await until(lambda: len(server.listeners) == 1 and items() > 0)
+        server.add_container("c1", "short", sandbox_id="s1", pid=0)
+        before = items()
+        server.tell()
+        await until(lambda: items() > before)
+        server.remove("c1")
+        described = await discovery.describe("c1")
+    assert described is not None
+    assert described.name == "short"
