@@ -11,7 +11,6 @@ from ...domain.model.launchers import is_shim
 from ...domain.model.pod import Container, Task
 from ...domain.model.pod_naming import group_key_of
 from ...domain.model.process import Process, group_key
-from ...ports.errors import DiscoveryFailed
 from .cgroup_tasks import CgroupMembers, CgroupReader
 from .errors import procfs_errors
 from .processes import ProcessReader
@@ -60,8 +59,6 @@ class ProcfsTaskDirectory:
 
     def _tasks_of_each(self, containers: Sequence[Container]) -> list[tuple[Task, ...]]:
         with procfs_errors(self.procfs):
-            if not self.procfs.is_dir():
-                raise DiscoveryFailed(f"There is no folder {self.procfs} any more.")
             reader = ProcessReader(str(self.procfs))
             cgroups = CgroupReader(procfs=str(self.procfs), sysfs=str(self.sysfs))
             members = [cgroups.members_of(container) for container in containers]
@@ -72,8 +69,9 @@ class ProcfsTaskDirectory:
             ]
 
     def _locate(self, containers: Sequence[Container]) -> tuple[Container, ...]:
-        reader = ProcessReader(str(self.procfs))
-        found = [one for one in (_found(reader, each) for each in containers) if one]
+        with procfs_errors(self.procfs):
+            reader = ProcessReader(str(self.procfs))
+            found = [one for one in (_found(reader, each) for each in containers) if one]
         tasks = self._tasks_of_each(found)
         return tuple(
             evolve(one, tasks=tuple(task.tid for task in theirs), parents=_parents(one, theirs))
@@ -100,11 +98,13 @@ class ProcfsTaskDirectory:
         return members.pids if members else ()
 
     def _living(self, tids: Collection[int]) -> frozenset[int]:
-        reader = ProcessReader(str(self.procfs))
-        return frozenset(tid for tid in tids if (stat := reader.stat(str(tid))) and stat.alive)
+        with procfs_errors(self.procfs):
+            reader = ProcessReader(str(self.procfs))
+            return frozenset(tid for tid in tids if (stat := reader.stat(str(tid))) and stat.alive)
 
     def _container_of(self, tid: int) -> str:
-        membership = ProcessReader(str(self.procfs)).membership(str(tid))
+        with procfs_errors(self.procfs):
+            membership = ProcessReader(str(self.procfs)).membership(str(tid))
         return membership.container.container_id if membership and membership.container else ""
 
 

@@ -1,14 +1,10 @@
 """What changed of the pods and containers that are here."""
 
 from collections.abc import Collection, Iterable
-from typing import TypeAlias
 
 from attrs import evolve, field, frozen
 
-from .pod import Container, Pod
-
-ContainerKey: TypeAlias = tuple[str, str, str, str]
-"""What `Container.key` returns."""
+from .pod import Container, ContainerKey, Pod
 
 
 @frozen(kw_only=True)

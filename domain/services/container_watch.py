@@ -94,7 +94,7 @@ class ContainerWatch:
         try:
             self._read()
         except PortError as error:
-            self._fail(error)
+            self.fail(error)
         with self._lock:
             return self._settling.known_until_ns(now_ns)
 
@@ -121,7 +121,7 @@ class ContainerWatch:
                 try:
                     await self._listen()
                 except PortError as error:
-                    self._fail(error)
+                    self.fail(error)
                 finally:
                     self.inventory.watched = False
                     await asyncio.to_thread(self.close)
@@ -135,7 +135,8 @@ class ContainerWatch:
             await self.clock.sleep(GATHER_SECONDS)
             await asyncio.to_thread(self._read)
 
-    def _fail(self, error: PortError) -> None:
+    def fail(self, error: PortError) -> None:
+        """Say why it does not watch, once."""
         if self.failure != str(error):
             self.failure = str(error)
             _log.warning("watch.unavailable", reason=self.failure)
@@ -176,8 +177,7 @@ class ContainerWatch:
         if not event.container_id:
             return
         newcomer = self._settling.meet(event.container_id, time_ns=event.time_ns)
-        cgroup = container_of(event.path)
-        if newcomer and cgroup:
+        if newcomer and (cgroup := container_of(event.path)):
             newcomer.cgroups[event.hierarchy] = cgroup.path
 
     # Telling the inventory, in the event loop.

@@ -6,8 +6,8 @@ from attrs import define, evolve, field
 
 from ...ports.pod_discovery import PodDiscovery
 from ...ports.task_directory import TaskDirectory
-from ..model.inventory import ContainerKey, containers_of
-from ..model.pod import Container, Pod
+from ..model.inventory import containers_of
+from ..model.pod import Container, ContainerKey, Pod
 
 
 @define(kw_only=True, eq=False)

@@ -26,8 +26,7 @@ class Upkeep:
         try:
             await asyncio.to_thread(self.watch.open)
         except PortError as error:
-            _log.warning("watch.unavailable", reason=str(error))
-            self.watch.failure = str(error)
+            self.watch.fail(error)
         loops = (("watch containers", self.watch.run()), ("keep inventory", self.inventory.run()))
         for name, loop in loops:
             task = asyncio.create_task(loop, name=name)
