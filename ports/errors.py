@@ -15,6 +15,10 @@ class RuntimeUnsuitable(DiscoveryFailed):
     """A container runtime answers, but cannot tell what is needed: waiting does not help."""
 
 
+class NodeUnreachable(PortError):
+    """A node does not answer, or not in time, or broke its answer off."""
+
+
 class TracingUnavailable(PortError):
     """The kernel cannot be traced from here: the text says what is missing and how to mend it."""
 

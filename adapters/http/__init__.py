@@ -1,0 +1,1 @@
+"""Nodes are asked over HTTP."""

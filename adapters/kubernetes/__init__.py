@@ -1,0 +1,1 @@
+"""The Kubernetes API: which nodes there are, and who may do what."""

@@ -1,0 +1,1 @@
+"""Bearer tokens in a file: who they belong to, and what they allow."""

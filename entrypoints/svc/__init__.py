@@ -1,0 +1,1 @@
+"""The svc role: one API for all nodes of a cluster."""
