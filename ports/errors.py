@@ -19,6 +19,10 @@ class NodeUnreachable(PortError):
     """A node does not answer, or not in time, or broke its answer off."""
 
 
+class AccessUndecided(PortError):
+    """Whoever decides who may do what cannot be asked now: so nobody may."""
+
+
 class TracingUnavailable(PortError):
     """The kernel cannot be traced from here: the text says what is missing and how to mend it."""
 

@@ -34,13 +34,15 @@ class ContainerSelector:
     """Shell wildcards for pod and container, and optionally a namespace and labels.
 
     `pod` may be `namespace/pod`. An empty pattern means `*`. `labels` may be given as a text that
-    `label_selector` reads, or as exact labels.
+    `label_selector` reads, or as exact labels. `within` are patterns of which the namespace must
+    match one, whatever else is asked for: the limits of whoever selects.
     """
 
     pod: str = field(default="*", converter=_or_any)
     container: str = field(default="*", converter=_or_any)
     namespace: str = field(default="*", converter=_or_any)
     labels: LabelSelector = field(factory=LabelSelector, converter=label_selector)
+    within: tuple[str, ...] = ("*",)
 
     def __attrs_post_init__(self) -> None:
         """Refuse patterns that could never match, rather than silently match nothing."""
@@ -61,6 +63,16 @@ class ContainerSelector:
     def place(self) -> str:
         """Say which pods are named: `namespace/pod`, or `pod` where the namespace is open."""
         return self.pod if self.namespace == "*" else f"{self.namespace}/{self._pod}"
+
+    @property
+    def namespace_pattern(self) -> str:
+        """The pattern of namespaces that was asked for, wherever it was written."""
+        return self.pod.rpartition("/")[0] or self.namespace
+
+    @property
+    def limited(self) -> bool:
+        """Tell whether not every namespace is allowed."""
+        return "*" not in self.within
 
     def matches(self, container: Container) -> bool:
         """Tell whether the container is meant."""
@@ -100,11 +112,15 @@ class ContainerSelector:
         """Say what is selected, for a sentence: `pod 'web-*', container '*', labels 'app=web'`."""
         namespace = "" if self.namespace == "*" else f", namespace {self.namespace!r}"
         labels = f", labels {str(self.labels)!r}" if self.labels.requirements else ""
-        return f"pod {self.pod!r}, container {self.container!r}{namespace}{labels}"
+        limits = f", within what you may trace ({', '.join(self.within)})" if self.limited else ""
+        return f"pod {self.pod!r}, container {self.container!r}{namespace}{labels}{limits}"
 
     def _names_pod(self, namespace: str, name: str) -> bool:
-        in_pod = self.pod.rpartition("/")[0]
-        return fnmatchcase(name, self._pod) and fnmatchcase(namespace, in_pod or self.namespace)
+        return (
+            fnmatchcase(name, self._pod)
+            and fnmatchcase(namespace, self.namespace_pattern)
+            and any(fnmatchcase(namespace, one) for one in self.within)
+        )
 
     @property
     def _pod(self) -> str:

@@ -34,7 +34,10 @@ def parse_pods_query(given: Mapping[str, Sequence[str]]) -> PodsQuery:
             )
     texts = {name: _text(name, given.get(name, ()), limit) for name, limit in _POD_LIMITS.items()}
     return PodsQuery(
-        selector=ContainerSelector(**texts), vmm=parse_switch("vmm", given.get("vmm", ()))
+        selector=ContainerSelector(
+            texts["pod"], texts["container"], texts["namespace"], texts["labels"]
+        ),
+        vmm=parse_switch("vmm", given.get("vmm", ())),
     )
 
 
