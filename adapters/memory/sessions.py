@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from ...domain.model.session import TraceSession, UnknownSession
+from ...domain.model.session import TraceSession
+from ...domain.model.session_request import UnknownSession
 
 
 @define

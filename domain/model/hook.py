@@ -7,8 +7,8 @@ from typing import NoReturn, Protocol
 
 from attrs import field, frozen
 
-from .errors import RequestError
 from .quoting import printable
+from .session_request import InvalidArguments, UnknownHook
 from .spans import SpanFilter
 
 LONGEST_ARGUMENTS = 8192
@@ -16,14 +16,6 @@ LONGEST_ARGUMENTS = 8192
 
 _SHOWN = 200
 """So much of a complaint may be the client's own words."""
-
-
-class UnknownHook(RequestError):
-    """No hook has that name."""
-
-
-class InvalidArguments(RequestError):
-    """The arguments given to a hook do not fit it."""
 
 
 @frozen(kw_only=True)

@@ -1,37 +1,16 @@
-"""A trace session: its request, its life as a table, and how it ends."""
+"""A trace session: its life as a table, and how it ends."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from .errors import RequestError
 from .hook import TracePlan
 from .isolation import Admitted, Refusal
 from .pod import Container
-from .selector import ContainerSelector
+from .session_request import IllegalTransition, SessionRequest
 from .stats import SessionStats
 from .summary import MAX_ENDED, Summary
-
-
-class UnknownSession(RequestError):
-    """No session has that id."""
-
-
-class IllegalTransition(RequestError):
-    """The session is in a state that does not allow this."""
-
-
-class InvalidRequest(RequestError):
-    """A request for a session has a field that cannot be."""
-
-
-class HookUnavailable(RequestError):
-    """This kernel cannot do what the hook needs."""
-
-
-class TooManySessions(RequestError):
-    """The node holds as many sessions as it may."""
 
 
 class SessionState(StrEnum):
@@ -53,30 +32,6 @@ TRANSITIONS: Mapping[SessionState, frozenset[SessionState]] = {
     SessionState.STOPPED: frozenset({SessionState.STARTING}),
     SessionState.FAILED: frozenset({SessionState.STARTING}),
 }
-
-
-@frozen(kw_only=True)
-class SessionRequest:
-    """What a user asks for. `duration_ns` and `max_events` of 0 mean no limit.
-
-    `max_events` counts what a user sees as events: the spans that are passed on.
-    `exporters` of None means those the node was started with. With `lease_ns` the session is
-    deleted when nobody has asked for it for so long; 0 is never. `vmm` says that of a container
-    in a virtual machine the VMM is wanted. With `wait_for_pods` nothing needs to match yet, and
-    the session goes on when nothing does any more.
-    """
-
-    selector: ContainerSelector
-    hook: str
-    arguments: str = ""
-    user_context: str = ""
-    run: bool = False
-    duration_ns: int = 0
-    max_events: int = 0
-    exporters: tuple[str, ...] | None = None
-    lease_ns: int = 0
-    vmm: bool = False
-    wait_for_pods: bool = False
 
 
 @define(kw_only=True)

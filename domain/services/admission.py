@@ -8,7 +8,7 @@ from ...ports.errors import PortError, TracingUnavailable
 from ...ports.kernel_tracer import KernelTracer
 from ...ports.span_exporter import SpanExporter
 from ..model.hook import HookCatalogue, TraceHook, TracePlan
-from ..model.session import HookUnavailable, InvalidRequest, SessionRequest, TooManySessions
+from ..model.session_request import HookUnavailable, InvalidRequest, SessionRequest, TooManySessions
 
 
 @frozen(kw_only=True)

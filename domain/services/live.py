@@ -13,9 +13,10 @@ import structlog
 from attrs import define, field
 
 from ...ports.clock import Clock
-from ..model.errors import RequestError, TracerError
+from ..model.errors import TracerError
 from ..model.pod import Container
 from ..model.session import SessionState, TraceSession
+from ..model.session_request import TooManyWatchers
 from ..model.spans import SpanBatch
 from ..model.stats import SessionStats
 from .background import Background
@@ -27,10 +28,6 @@ MAX_WATCHERS = 256
 HEARTBEAT_SECONDS = 1.0
 
 _log = structlog.get_logger()
-
-
-class TooManyWatchers(RequestError):
-    """As many watch the sessions of this node as may."""
 
 
 @define(kw_only=True, eq=False)

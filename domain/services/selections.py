@@ -14,7 +14,8 @@ from ..model.inventory import InventoryChange, containers_of
 from ..model.isolation import Admitted, Refusal, admit, admit_some
 from ..model.pod import Container, ContainerKey, Pod
 from ..model.selector import NoMatchingContainer
-from ..model.session import SessionRequest, TraceSession
+from ..model.session import TraceSession
+from ..model.session_request import SessionRequest
 from .background import Background
 from .inventory import PodInventory
 from .live import LiveSpans

@@ -14,7 +14,8 @@ from ...ports.kernel_tracer import KernelTracer
 from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ..model.hook import HookCatalogue, TraceHook
-from ..model.session import SessionRequest, SessionState, TraceSession, UnknownSession
+from ..model.session import SessionState, TraceSession
+from ..model.session_request import SessionRequest, UnknownSession
 from ..model.stats import SessionStats, SourceStats
 from ..model.summary import RunSummary
 from .admission import Admission, SessionSettings

@@ -6,14 +6,14 @@ import structlog
 from sanic.response import HTTPResponse
 
 from ...domain.services.watcher import Ended, Watcher
-from ..rest.context import Req
 from ..rest.schema import parse_session_id
 from ..rest.streams import form_of
+from .context import NodeReq
 
 _log = structlog.get_logger()
 
 
-async def get_events(request: Req, session_id: str) -> HTTPResponse | None:
+async def get_events(request: NodeReq, session_id: str) -> HTTPResponse | None:
     """Show a session's spans as they come, until its run is over or the client has gone."""
     service = request.app.ctx.sessions
     session = service.get(parse_session_id(session_id))
@@ -36,7 +36,7 @@ async def get_events(request: Req, session_id: str) -> HTTPResponse | None:
     return None
 
 
-def _log_end(request: Req, watcher: Watcher, *, ended: str) -> None:
+def _log_end(request: NodeReq, watcher: Watcher, *, ended: str) -> None:
     """Write the line about a stream; that about the request was written when it began."""
     _log.info(
         "stream.ended",

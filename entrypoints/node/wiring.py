@@ -35,9 +35,11 @@ from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ...ports.task_directory import TaskDirectory
 from ..rest.app import build_app
-from ..rest.context import App, Context
+from ..rest.context import App
 from ..rest.metrics import Metrics
+from .context import NodeContext
 from .hooks import built_in_hooks
+from .metrics import node_metrics
 from .routes import node_blueprints
 from .settings import NodeSettings
 
@@ -185,12 +187,14 @@ class NodeWiring(containers.DeclarativeContainer):
         repository=repository,
         clock=clock,
     )
-    metrics: providers.Provider[Metrics] = providers.Singleton(Metrics, sessions, choice, upkeep)
+    metrics: providers.Provider[Metrics] = providers.Singleton(
+        node_metrics, sessions, choice, upkeep
+    )
     app: providers.Provider[App] = providers.Singleton(
         build_app,
         "tracer-node",
         providers.Factory(
-            Context, pods=inventory, sessions=sessions, choice=choice, metrics=metrics
+            NodeContext, pods=inventory, sessions=sessions, choice=choice, metrics=metrics
         ),
         providers.Callable(node_blueprints),
     )

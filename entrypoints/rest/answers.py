@@ -1,14 +1,10 @@
 """Domain values become the JSON of the API, with every key that existing clients know."""
 
-import json
-import operator
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
-
-from sanic.response import HTTPResponse
+from typing import TypeAlias
 
 from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.hook import HookCatalogue, TraceHook
@@ -16,25 +12,12 @@ from ...domain.model.isolation import refusal_reason
 from ...domain.model.pod import Container, Pod, pod_keys
 from ...domain.model.session import TraceSession
 from ...domain.model.stats import ExporterStats, SessionStats, SourceStats
-
-Json: TypeAlias = dict[str, Any]
+from .json_answer import Json
 
 _Place: TypeAlias = tuple[str, str, str]
 """Namespace, name and uid of a pod."""
 
 _NS = 10**9
-
-
-def json_answer(
-    body: Json, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> HTTPResponse:
-    """Write an answer; integers of numpy are integers too."""
-    return HTTPResponse(
-        json.dumps(body, default=operator.index, allow_nan=False),
-        status=status,
-        headers=dict(headers or {}),
-        content_type="application/json",
-    )
 
 
 def ready_answer(choice: DiscoveryChoice) -> Json:

@@ -17,18 +17,19 @@ from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse
 
 from ...domain.model.errors import RequestError, TracerError
-from ...domain.model.hook import InvalidArguments, UnknownHook
 from ...domain.model.isolation import IsolatedContainer
 from ...domain.model.labels import InvalidLabels
 from ...domain.model.selector import InvalidSelector, NoMatchingContainer
-from ...domain.model.session import (
+from ...domain.model.session_request import (
     HookUnavailable,
     IllegalTransition,
+    InvalidArguments,
     InvalidRequest,
     TooManySessions,
+    TooManyWatchers,
+    UnknownHook,
     UnknownSession,
 )
-from ...domain.services.live import TooManyWatchers
 from ...ports.errors import (
     DiscoveryFailed,
     EventUnavailable,

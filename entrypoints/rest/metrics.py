@@ -1,82 +1,22 @@
-"""Prometheus metrics: what became of events, sessions by state, requests."""
+"""Prometheus metrics of every role: its requests, its version, and what it has itself."""
 
-from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
-from attrs import define, field, frozen
+from attrs import define, field
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from ... import __version__
-from ...domain.model.discovery_choice import DiscoveryChoice
-from ...domain.model.session import SessionState, TraceSession
-from ...domain.model.stats import SourceStats
-from ...domain.services.upkeep import Upkeep
-from .inventory_metrics import InventoryMetrics
 
 CONTENT_TYPE: str = CONTENT_TYPE_PLAIN_0_0_4
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-_FATES = ("attributed", "unattributed", "lost", "malformed")
 
 
-class Measured(Protocol):
-    """What is looked at each time metrics are asked for."""
-
-    async def sources(self) -> Mapping[str, SourceStats]:
-        """Return the balance of every live source, by name."""
-
-    def unavailable(self) -> str:
-        """Say why the kernel cannot be traced, or return the empty string."""
-
-    def watchers(self) -> tuple[int, int]:
-        """Count those who watch, and the spans they lost."""
-
-    # Last, because inside this class `list` now means the method.
-    def list(self) -> Sequence[TraceSession]:
-        """Return all sessions."""
-
-
-@frozen(kw_only=True, eq=False)
-class Snapshot(Collector):
-    """Numbers as they were when metrics were asked for; `reason` says why nothing can be traced."""
-
-    sources: Mapping[str, SourceStats]
-    sessions: Sequence[TraceSession]
-    reason: str = ""
-    discovery: str = ""
-    watchers: int = 0
-    watcher_drops: int = 0
-
+class _Build(Collector):
     def collect(self) -> Iterator[Metric]:
-        """Yield the families of sources, sessions and the kernel."""
-        yield _recorded(self.sources)
-        yield _fates(self.sources)
-        yield _pending(self.sources)
-        yield _sessions(self.sessions)
-        yield GaugeMetricFamily(
-            "container_tracer_tracing_available",
-            "1 if the kernel can be traced, else 0.",
-            value=0 if self.reason else 1,
-        )
-        yield GaugeMetricFamily(
-            "container_tracer_discovery_cri",
-            "1 if a container runtime is asked for containers, 0 if procfs is searched for them.",
-            value=int(self.discovery == "cri"),
-        )
-        yield GaugeMetricFamily(
-            "container_tracer_watchers",
-            "Clients that watch the spans of a session as they come.",
-            value=self.watchers,
-        )
-        yield CounterMetricFamily(
-            "container_tracer_watcher_dropped_spans",
-            "Spans that clients were not shown because they, or this program, were too slow.",
-            value=self.watcher_drops,
-        )
         build = GaugeMetricFamily(
             "container_tracer_build_info", "Always 1; the version is the label.", labels=["version"]
         )
@@ -84,69 +24,25 @@ class Snapshot(Collector):
         yield build
 
 
-def _recorded(sources: Mapping[str, SourceStats]) -> Metric:
-    family = CounterMetricFamily(
-        "container_tracer_source_recorded_events",
-        "Events the kernel recorded for a source.",
-        labels=["source"],
-    )
-    for name, stats in sources.items():
-        family.add_metric([name], stats.recorded)
-    return family
-
-
-def _fates(sources: Mapping[str, SourceStats]) -> Metric:
-    family = CounterMetricFamily(
-        "container_tracer_source_events",
-        "What became of the events of a source; with the pending ones they add up to recorded.",
-        labels=["source", "fate"],
-    )
-    for name, stats in sources.items():
-        for fate in _FATES:
-            family.add_metric([name, fate], getattr(stats, fate))
-    return family
-
-
-def _pending(sources: Mapping[str, SourceStats]) -> Metric:
-    family = GaugeMetricFamily(
-        "container_tracer_source_pending_events",
-        "Events recorded for a source that nobody has looked at yet.",
-        labels=["source"],
-    )
-    for name, stats in sources.items():
-        family.add_metric([name], stats.pending)
-    return family
-
-
-def _sessions(sessions: Sequence[TraceSession]) -> Metric:
-    family = GaugeMetricFamily(
-        "container_tracer_sessions", "Trace sessions by state.", labels=["state"]
-    )
-    tally = Tally(session.state for session in sessions)
-    for state in SessionState:
-        family.add_metric([state.value], tally[state])
-    return family
-
-
 @define
 class Metrics:
     """The metrics of one application: those of its requests in a registry of its own.
 
-    Labels never hold what a client made up: an unknown path or method would otherwise
-    become a time series that stays for ever.
+    `snapshot` is called each time they are asked for, and gives what the role has then;
+    `collectors` are asked themselves. Labels never hold what a client made up: an unknown path
+    or method would otherwise become a time series that stays for ever.
     """
 
-    measured: Measured
-    choice: Callable[[], DiscoveryChoice]
-    upkeep: Upkeep | None = None
+    snapshot: Callable[[], Awaitable[Collector]] | None = None
+    collectors: Iterable[Collector] = ()
     _registry: CollectorRegistry = field(init=False, factory=CollectorRegistry)
     _requests: Counter = field(init=False)
     _durations: Histogram = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Register the metrics of requests, and of the inventory where there is one."""
-        if self.upkeep:
-            self._registry.register(InventoryMetrics(self.upkeep))
+        """Register the metrics of requests, and what the role has."""
+        for collector in (_Build(), *self.collectors):
+            self._registry.register(collector)
         self._requests = Counter(
             "container_tracer_http_requests",
             "Requests answered.",
@@ -168,13 +64,5 @@ class Metrics:
 
     async def render(self) -> bytes:
         """Write everything, as it is now, in Prometheus' text format."""
-        watchers, watcher_drops = self.measured.watchers()
-        snapshot = Snapshot(
-            sources=await self.measured.sources(),
-            sessions=self.measured.list(),
-            reason=self.measured.unavailable(),
-            discovery=self.choice().name,
-            watchers=watchers,
-            watcher_drops=watcher_drops,
-        )
-        return generate_latest(snapshot) + generate_latest(self._registry)
+        now = generate_latest(await self.snapshot()) if self.snapshot else b""
+        return now + generate_latest(self._registry)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from attrs import frozen
 
 from ...domain.model.selector import ContainerSelector
-from ...domain.model.session import InvalidRequest
+from ...domain.model.session_request import InvalidRequest
 from .schema import MAX_LABELS_CHARACTERS, MAX_NAME_CHARACTERS
 
 _POD_LIMITS: Mapping[str, int] = {

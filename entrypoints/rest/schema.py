@@ -15,7 +15,7 @@ from attrs import frozen
 from ...domain.model.durations import parse_duration_ns
 from ...domain.model.errors import RequestError
 from ...domain.model.selector import ContainerSelector
-from ...domain.model.session import SessionRequest, UnknownSession
+from ...domain.model.session_request import SessionRequest, UnknownSession
 
 MAX_NAME_CHARACTERS = 512
 """Patterns for pods and containers; twice what Kubernetes lets `namespace/pod` be."""

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import field, frozen
 
 from ...domain.services.watcher import ContainerNews, Dropped, Ended, Heartbeat, Item, Watcher
-from .answers import Json, rfc3339, statistics_answer
+from .answers import rfc3339, statistics_answer
+from .json_answer import Json
 
 NDJSON_TYPE = "application/x-ndjson"
 SSE_TYPE = "text/event-stream"

@@ -3,7 +3,7 @@
 from ...domain.model.distribution import RELATIVE_ERROR
 from ...domain.model.session import TraceSession
 from ...domain.model.summary import CallSummary, RunSummary
-from .answers import Json
+from .json_answer import Json
 
 
 def summary_answer(

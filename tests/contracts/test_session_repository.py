@@ -3,7 +3,8 @@ import pytest
 from container_tracer.adapters.memory.sessions import MemorySessionRepository
 from container_tracer.domain.model.hook import TracePlan
 from container_tracer.domain.model.selector import ContainerSelector
-from container_tracer.domain.model.session import SessionRequest, TraceSession, UnknownSession
+from container_tracer.domain.model.session import TraceSession
+from container_tracer.domain.model.session_request import SessionRequest, UnknownSession
 from container_tracer.fakes.session_repository import FakeSessionRepository
 from container_tracer.ports.session_repository import SessionRepository
 

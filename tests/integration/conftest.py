@@ -23,7 +23,8 @@ from container_tracer.adapters.tracefs.tracer import TracefsKernelTracer, Tracef
 from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
 from container_tracer.domain.model.pod import Container, Pod, Task
 from container_tracer.domain.model.selector import ContainerSelector
-from container_tracer.domain.model.session import SessionRequest, TraceSession
+from container_tracer.domain.model.session import TraceSession
+from container_tracer.domain.model.session_request import SessionRequest
 from container_tracer.domain.model.stats import CpuCounters, parse_cpu_counters
 from container_tracer.domain.services.admission import SessionSettings
 from container_tracer.domain.services.inventory import PodInventory

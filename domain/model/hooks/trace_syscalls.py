@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from attrs import frozen
 
 from ..durations import parse_duration_ns
-from ..hook import ArgumentParser, HookArgument, InvalidArguments, TracePlan, shortened
+from ..hook import ArgumentParser, HookArgument, TracePlan, shortened
+from ..session_request import InvalidArguments
 from ..spans import SpanFilter
 from ..syscalls import ENTER_PREFIX, EXIT_PREFIX, syscall_names
 from ..task_events import TASK_EVENTS

@@ -14,18 +14,13 @@ from sanic import Sanic
 
 from container_tracer.adapters.system.clock import SystemClock
 from container_tracer.domain.model.discovery_choice import DiscoveryChoice
-from container_tracer.domain.model.hook import (
-    HookArgument,
-    HookCatalogue,
-    InvalidArguments,
-    TracePlan,
-)
+from container_tracer.domain.model.hook import HookArgument, HookCatalogue, TracePlan
 from container_tracer.domain.model.isolation import admit_some
 from container_tracer.domain.model.pod import Container, Pod
-from container_tracer.domain.model.session import (
+from container_tracer.domain.model.session import SessionState, TraceSession
+from container_tracer.domain.model.session_request import (
+    InvalidArguments,
     SessionRequest,
-    SessionState,
-    TraceSession,
     UnknownSession,
 )
 from container_tracer.domain.model.stats import (
@@ -37,10 +32,11 @@ from container_tracer.domain.model.stats import (
 from container_tracer.domain.model.summary import RunSummary, Summary
 from container_tracer.domain.services.live import LiveSpans
 from container_tracer.domain.services.watcher import Frame, Watcher
+from container_tracer.entrypoints.node.context import NodeContext
+from container_tracer.entrypoints.node.metrics import node_metrics
 from container_tracer.entrypoints.node.routes import node_blueprints
 from container_tracer.entrypoints.rest.app import build_app
-from container_tracer.entrypoints.rest.context import App, Context
-from container_tracer.entrypoints.rest.metrics import Metrics
+from container_tracer.entrypoints.rest.context import App
 from container_tracer.entrypoints.rest.serving import serving
 from container_tracer.fakes.spans import awkward_batch
 
@@ -251,11 +247,11 @@ async def node() -> AsyncIterator[Node]:
     pods = StandInPods()
     sessions = StandInSessions(pods)
     sessions.gate.set()
-    context = Context(
+    context = NodeContext(
         pods=pods,
         sessions=sessions,
         choice=lambda: pods.choice,
-        metrics=Metrics(sessions, lambda: pods.choice),
+        metrics=node_metrics(sessions, lambda: pods.choice),
     )
     app = build_app("test-node", context, node_blueprints())
     with socket.create_server(("127.0.0.1", 0)) as sock:

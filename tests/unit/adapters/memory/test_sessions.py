@@ -1,7 +1,8 @@
 from container_tracer.adapters.memory.sessions import MemorySessionRepository
 from container_tracer.domain.model.hook import TracePlan
 from container_tracer.domain.model.selector import ContainerSelector
-from container_tracer.domain.model.session import SessionRequest, TraceSession
+from container_tracer.domain.model.session import TraceSession
+from container_tracer.domain.model.session_request import SessionRequest
 
 
 def test_a_session_is_kept_itself_so_that_its_life_shows() -> None:

@@ -9,11 +9,10 @@ from container_tracer.domain.model.hook import (
     ArgumentParser,
     HookArgument,
     HookCatalogue,
-    InvalidArguments,
     TraceHook,
-    UnknownHook,
 )
 from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
+from container_tracer.domain.model.session_request import InvalidArguments, UnknownHook
 
 HOOK: TraceHook = TraceSyscalls()
 

@@ -7,13 +7,8 @@ import pytest
 from container_tracer.domain.model.errors import RequestError
 from container_tracer.domain.model.hook import TracePlan
 from container_tracer.domain.model.selector import ContainerSelector
-from container_tracer.domain.model.session import (
-    TRANSITIONS,
-    IllegalTransition,
-    SessionRequest,
-    SessionState,
-    TraceSession,
-)
+from container_tracer.domain.model.session import TRANSITIONS, SessionState, TraceSession
+from container_tracer.domain.model.session_request import IllegalTransition, SessionRequest
 
 ALLOWED = {
     ("created", "starting"),

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
 from container_tracer.domain.model.pod import Container, Pod, Task
 from container_tracer.domain.model.selector import ContainerSelector
-from container_tracer.domain.model.session import SessionRequest
+from container_tracer.domain.model.session_request import SessionRequest
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.task_events import TASK_EVENTS
 from container_tracer.domain.services.admission import SessionSettings

@@ -14,12 +14,13 @@ from structlog.testing import capture_logs
 
 from container_tracer.domain.model.hook import TracePlan
 from container_tracer.domain.model.selector import ContainerSelector
-from container_tracer.domain.model.session import SessionRequest, SessionState, TraceSession
+from container_tracer.domain.model.session import SessionState, TraceSession
+from container_tracer.domain.model.session_request import SessionRequest, TooManyWatchers
 from container_tracer.domain.model.span_text import json_lines
 from container_tracer.domain.model.stats import SessionStats, SourceStats
 from container_tracer.domain.services import channel as module
 from container_tracer.domain.services import watcher as queue
-from container_tracer.domain.services.live import MAX_WATCHERS, LiveSpans, TooManyWatchers
+from container_tracer.domain.services.live import MAX_WATCHERS, LiveSpans
 from container_tracer.domain.services.watcher import Dropped, Ended, Heartbeat, Watcher
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.spans import many_spans

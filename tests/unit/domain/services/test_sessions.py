@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from container_tracer.domain.model.hook import InvalidArguments, UnknownHook
 from container_tracer.domain.model.isolation import IsolatedContainer
 from container_tracer.domain.model.selector import ContainerSelector, NoMatchingContainer
-from container_tracer.domain.model.session import (
+from container_tracer.domain.model.session import SessionState
+from container_tracer.domain.model.session_request import (
     HookUnavailable,
+    InvalidArguments,
     InvalidRequest,
-    SessionState,
     TooManySessions,
+    UnknownHook,
     UnknownSession,
 )
 from container_tracer.ports.errors import (

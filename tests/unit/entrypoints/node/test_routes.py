@@ -8,11 +8,11 @@ from yarl import URL
 
 from container_tracer.domain.model.hook import HookCatalogue
 from container_tracer.domain.model.pod import Container, Pod
-from container_tracer.domain.model.session import (
+from container_tracer.domain.model.session import SessionState
+from container_tracer.domain.model.session_request import (
     HookUnavailable,
     IllegalTransition,
     InvalidRequest,
-    SessionState,
     TooManySessions,
 )
 from container_tracer.ports.errors import (

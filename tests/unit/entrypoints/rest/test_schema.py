@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from container_tracer.domain.model.errors import RequestError
 from container_tracer.domain.model.labels import InvalidLabels
 from container_tracer.domain.model.selector import ContainerSelector
-from container_tracer.domain.model.session import SessionRequest, UnknownSession
+from container_tracer.domain.model.session_request import SessionRequest, UnknownSession
 from container_tracer.entrypoints.rest.schema import (
     MalformedBody,
     parse_run,

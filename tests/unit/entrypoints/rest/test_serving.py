@@ -12,9 +12,10 @@ from sanic import Blueprint, Sanic
 from sanic.response import HTTPResponse
 
 from container_tracer.domain.model.discovery_choice import DiscoveryChoice
+from container_tracer.entrypoints.node.context import NodeContext
+from container_tracer.entrypoints.node.metrics import node_metrics
 from container_tracer.entrypoints.rest.app import build_app
-from container_tracer.entrypoints.rest.context import App, Context
-from container_tracer.entrypoints.rest.metrics import Metrics
+from container_tracer.entrypoints.rest.context import App
 from container_tracer.entrypoints.rest.serving import serving
 
 
@@ -28,13 +29,13 @@ async def endless(_request: Any) -> HTTPResponse:
     return HTTPResponse("never")
 
 
-def context_of(sessions: Any) -> Context:
+def context_of(sessions: Any) -> NodeContext:
     choice = DiscoveryChoice(name="procfs")
-    return Context(
+    return NodeContext(
         pods=sessions,
         sessions=sessions,
         choice=lambda: choice,
-        metrics=Metrics(sessions, lambda: choice),
+        metrics=node_metrics(sessions, lambda: choice),
     )
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from container_tracer.domain.model.hook import InvalidArguments, TracePlan
+from container_tracer.domain.model.hook import TracePlan
 from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
+from container_tracer.domain.model.session_request import InvalidArguments
 from container_tracer.domain.model.task_events import TASK_EVENTS
 
 HOOK = TraceSyscalls()

@@ -4,7 +4,7 @@ import inspect
 
 from container_tracer.domain.services.inventory import PodInventory
 from container_tracer.domain.services.sessions import TraceSessions
-from container_tracer.entrypoints.rest.context import Pods, Sessions
+from container_tracer.entrypoints.node.context import Pods, Sessions
 
 
 def fits(pods: PodInventory, sessions: TraceSessions) -> tuple[Pods, Sessions]:

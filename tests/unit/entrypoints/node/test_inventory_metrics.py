@@ -5,7 +5,7 @@ from container_tracer.domain.model.pod import Container, Pod
 from container_tracer.domain.services.container_watch import ContainerWatch
 from container_tracer.domain.services.inventory import PodInventory
 from container_tracer.domain.services.upkeep import Upkeep
-from container_tracer.entrypoints.rest.inventory_metrics import InventoryMetrics
+from container_tracer.entrypoints.node.inventory_metrics import InventoryMetrics
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.kernel_tracer import FakeKernelTracer
 from container_tracer.fakes.pod_discovery import FakePodDiscovery

@@ -1,0 +1,65 @@
+"""What is asked of sessions, and why it may be refused.
+
+Every role knows these; what a session is made of only those that have some.
+"""
+
+from attrs import frozen
+
+from .errors import RequestError
+from .selector import ContainerSelector
+
+
+class InvalidRequest(RequestError):
+    """A request for a session has a field that cannot be."""
+
+
+class UnknownHook(RequestError):
+    """No hook has that name."""
+
+
+class HookUnavailable(RequestError):
+    """This kernel cannot do what the hook needs."""
+
+
+class InvalidArguments(RequestError):
+    """The arguments given to a hook do not fit it."""
+
+
+class TooManySessions(RequestError):
+    """The node holds as many sessions as it may."""
+
+
+class UnknownSession(RequestError):
+    """No session has that id."""
+
+
+class IllegalTransition(RequestError):
+    """The session is in a state that does not allow this."""
+
+
+class TooManyWatchers(RequestError):
+    """As many watch the sessions of this node as may."""
+
+
+@frozen(kw_only=True)
+class SessionRequest:
+    """What a user asks for. `duration_ns` and `max_events` of 0 mean no limit.
+
+    `max_events` counts what a user sees as events: the spans that are passed on.
+    `exporters` of None means those the node was started with. With `lease_ns` the session is
+    deleted when nobody has asked for it for so long; 0 is never. `vmm` says that of a container
+    in a virtual machine the VMM is wanted. With `wait_for_pods` nothing needs to match yet, and
+    the session goes on when nothing does any more.
+    """
+
+    selector: ContainerSelector
+    hook: str
+    arguments: str = ""
+    user_context: str = ""
+    run: bool = False
+    duration_ns: int = 0
+    max_events: int = 0
+    exporters: tuple[str, ...] | None = None
+    lease_ns: int = 0
+    vmm: bool = False
+    wait_for_pods: bool = False
