@@ -15,8 +15,11 @@ from .errors import (
     UnexpectedAnswer,
 )
 from .events import ContainerChange, Dropped, End, Event, Heartbeat, Opened, Span
+from .groups import Group, grouped
+from .live_trace import LiveTrace
+from .node_errors import Answer, NodeError
 from .request import TraceRequest
-from .tracer import LiveTrace, TracerClient
+from .tracer import TracerClient
 from .values import (
     CallSummary,
     Container,
@@ -30,6 +33,7 @@ from .values import (
 )
 
 __all__ = [
+    "Answer",
     "CallSummary",
     "ClientError",
     "Container",
@@ -38,11 +42,13 @@ __all__ = [
     "End",
     "Event",
     "ExporterStatistics",
+    "Group",
     "Heartbeat",
     "Hook",
     "HookArgument",
     "InvalidUrl",
     "LiveTrace",
+    "NodeError",
     "Opened",
     "Pod",
     "Problem",
@@ -55,4 +61,5 @@ __all__ = [
     "TraceRequest",
     "TracerClient",
     "UnexpectedAnswer",
+    "grouped",
 ]

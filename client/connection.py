@@ -3,15 +3,18 @@
 import asyncio
 import json
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from attrs import define, field, frozen
 
+from .dialing import Dial, DialConnector
 from .errors import InvalidUrl, Problem, Refused, ServerUnreachable, UnexpectedAnswer
+from .node_errors import HEADER, NodeError, node_errors_of
 
 PORT = 8080
 MAX_LINE_BYTES = 16 * 2**20
@@ -54,24 +57,52 @@ def parse_url(url: str) -> Endpoint:
     return Endpoint(origin=f"{parts.scheme}://{shown}:{port}")
 
 
+@frozen(kw_only=True)
+class JsonAnswer:
+    """The object a request is answered with, and nodes of which it lacks the part."""
+
+    body: dict[str, Any]
+    node_errors: tuple[NodeError, ...] = ()
+
+
+@frozen(kw_only=True)
+class LineStream:
+    """Lines as they come, and nodes from which none will come."""
+
+    lines: AsyncIterator[bytes]
+    node_errors: tuple[NodeError, ...] = ()
+
+
 @define(kw_only=True, eq=False)
 class Connection:
-    """Connections to one tracer; a context manager, closed at its end."""
+    """Connections to one tracer; a context manager, closed at its end.
+
+    `nodes` are patterns for the nodes of a cluster that are asked, none for all. `tls` says whom
+    to trust with https, None whom the system trusts. `dial` makes connections, where given.
+    """
 
     endpoint: Endpoint
     token: str = field(default="", repr=False)
     timeout_seconds: float = 30.0
+    nodes: tuple[str, ...] = ()
+    tls: ssl.SSLContext | None = None
+    dial: Dial | None = None
     _http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Prepare; nothing is sent yet."""
-        path = self.endpoint.socket
-        connector = aiohttp.UnixConnector(path) if path else aiohttp.TCPConnector()
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         self._http = aiohttp.ClientSession(
-            self.endpoint.origin, connector=connector, headers=headers, read_bufsize=2**20
+            self.endpoint.origin, connector=self._connector(), headers=headers, read_bufsize=2**20
         )
         return self
+
+    def _connector(self) -> aiohttp.BaseConnector:
+        if self.dial is not None:
+            return DialConnector(self.dial, self.tls)
+        if self.endpoint.socket:
+            return aiohttp.UnixConnector(self.endpoint.socket)
+        return aiohttp.TCPConnector(ssl=self.tls or True)
 
     async def __aexit__(self, *_: object) -> None:
         """Close every connection."""
@@ -79,14 +110,17 @@ class Connection:
             await self._http.close()
             self._http = None
 
-    async def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """Send a request, return the object it is answered with; raise `ClientError`."""
+    async def ask(self, method: str, path: str, body: object = None) -> JsonAnswer:
+        """Send a request, return what it is answered with; raise `ClientError`."""
         timeout = aiohttp.ClientTimeout(total=self.timeout_seconds)
         with self._errors():
             async with self._session.request(
-                method, path, json=body, timeout=timeout, allow_redirects=False
+                method, self._narrowed(path), json=body, timeout=timeout, allow_redirects=False
             ) as answer:
-                return self._object(answer, await answer.read())
+                return JsonAnswer(
+                    body=self._object(answer, await answer.read()),
+                    node_errors=_node_errors(answer),
+                )
 
     async def text(self, path: str) -> str:
         """Ask for a page that is plain text; raise `ClientError`."""
@@ -99,9 +133,7 @@ class Connection:
                 return await answer.text(errors="replace")
 
     @asynccontextmanager
-    async def lines(
-        self, path: str, *, silence_seconds: float
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def lines(self, path: str, *, silence_seconds: float) -> AsyncIterator[LineStream]:
         """Open a stream of JSON lines; a server silent for so long counts as gone."""
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=self.timeout_seconds, sock_read=silence_seconds
@@ -109,12 +141,19 @@ class Connection:
         accept = {"Accept": "application/x-ndjson"}
         with self._errors():
             async with self._session.get(
-                path, headers=accept, timeout=timeout, allow_redirects=False
+                self._narrowed(path), headers=accept, timeout=timeout, allow_redirects=False
             ) as answer:
                 if answer.content_type != "application/x-ndjson":
                     self._object(answer, await answer.read())
                     raise UnexpectedAnswer(f"{self.endpoint} answers without a stream of events.")
-                yield self._split(answer)
+                yield LineStream(lines=self._split(answer), node_errors=_node_errors(answer))
+
+    def _narrowed(self, path: str) -> str:
+        """Add which nodes are meant."""
+        if not self.nodes or not path.startswith("/v1/"):
+            return path
+        query = urlencode([("node", one) for one in self.nodes])
+        return f"{path}{'&' if '?' in path else '?'}{query}"
 
     async def _split(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         rest = b""
@@ -139,7 +178,7 @@ class Connection:
         except ValueError:
             value = None
         if answer.status >= 300:  # noqa: PLR2004 - everything that is no success
-            raise Refused(_problem(answer, value))
+            raise Refused(_problem(answer, value), _node_errors(answer))
         if not isinstance(value, dict):
             raise UnexpectedAnswer(
                 f"{self.endpoint} is no tracer: {answer.method} {answer.url.path} is not"
@@ -159,6 +198,10 @@ class Connection:
             )
 
 
+def _node_errors(answer: aiohttp.ClientResponse) -> tuple[NodeError, ...]:
+    return node_errors_of(answer.headers.get(HEADER, ""))
+
+
 def _problem(answer: aiohttp.ClientResponse, value: object) -> Problem:
     told = value if isinstance(value, dict) else {}
     title = str(told.get("title") or answer.reason or "Error")
@@ -176,6 +219,9 @@ def _problem(answer: aiohttp.ClientResponse, value: object) -> Problem:
 def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
         return "it ended the connection in the middle of an answer"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        told = getattr(error.certificate_error, "verify_message", error.certificate_error)
+        return f"its certificate is not to be trusted: {told}".rstrip(".")
     if isinstance(error, aiohttp.ClientConnectorError):
         number = error.os_error.errno
         return os.strerror(number).lower() if number and number > 0 else str(error.os_error)

@@ -2,6 +2,8 @@
 
 from attrs import frozen
 
+from .node_errors import NodeError
+
 
 class ClientError(Exception):
     """Something went wrong; the text is a sentence a person can act on."""
@@ -39,9 +41,13 @@ class Problem:
 
 
 class Refused(ClientError):
-    """The tracer answered with a problem; the text is the tracer's own."""
+    """The tracer answered with a problem; the text is the tracer's own.
 
-    def __init__(self, problem: Problem) -> None:
+    `node_errors` are what single nodes of a cluster said.
+    """
+
+    def __init__(self, problem: Problem, node_errors: tuple[NodeError, ...] = ()) -> None:
         """Keep the problem."""
         super().__init__(problem.detail or problem.title)
         self.problem = problem
+        self.node_errors = node_errors

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from attrs import field, frozen
 
 from .errors import UnexpectedAnswer
+from .node_errors import NodeError, read_node_error
 from .reading import read_statistics
 from .values import Json, Statistics
 
@@ -69,7 +70,10 @@ class Heartbeat:
 
 @frozen(kw_only=True)
 class ContainerChange:
-    """A container joined the session, or `ended`; `containers` are traced from then on."""
+    """A container joined the session, or `ended`; `containers` are traced from then on.
+
+    In a cluster those are the containers of its `node`.
+    """
 
     ended: bool
     container: str
@@ -77,15 +81,17 @@ class ContainerChange:
     namespace: str = ""
     container_id: str = ""
     containers: int = 0
+    node: str = ""
     json: Json = field(factory=dict, repr=False, eq=False)
 
 
 @frozen(kw_only=True)
 class Dropped:
-    """A gap: we were too slow, and so much was skipped here."""
+    """A gap: we were too slow, and so much was skipped here, of a `node` of a cluster."""
 
     spans: int = 0
     events: int = 0
+    node: str = ""
     json: Json = field(factory=dict, repr=False, eq=False)
 
 
@@ -100,7 +106,7 @@ class End:
     json: Json = field(factory=dict, repr=False, eq=False)
 
 
-Event: TypeAlias = Span | Opened | Heartbeat | ContainerChange | Dropped | End
+Event: TypeAlias = Span | Opened | Heartbeat | ContainerChange | Dropped | NodeError | End
 
 
 def read_event(line: bytes) -> Event | None:
@@ -147,12 +153,18 @@ def _container(one: Json) -> ContainerChange:
         namespace=one.get("namespace", ""),
         container_id=one.get("container_id", ""),
         containers=one.get("containers", 0),
+        node=one.get("node", ""),
         json=one,
     )
 
 
 def _dropped(one: Json) -> Dropped:
-    return Dropped(spans=one.get("spans", 0), events=one.get("events", 0), json=one)
+    return Dropped(
+        spans=one.get("spans", 0),
+        events=one.get("events", 0),
+        node=one.get("node", ""),
+        json=one,
+    )
 
 
 def _end(one: Json) -> End:
@@ -170,6 +182,7 @@ _READERS: Mapping[str, Callable[[Json], Event]] = {
     "heartbeat": _heartbeat,
     "container": _container,
     "dropped": _dropped,
+    "node-error": read_node_error,
     "end": _end,
 }
 _SPAN_KEYS = frozenset(

@@ -54,6 +54,7 @@ def read_hooks(body: Json) -> tuple[Hook, ...]:
             group=group,
             available=one.get("Available", True),
             reason=one.get("Reason", ""),
+            unavailable_on=dict(one.get("UnavailableOn") or {}),
             description=_texts(one.get("Description")),
             arguments=tuple(_argument(each) for each in one.get("Arguments") or ()),
         )
@@ -158,6 +159,7 @@ def _call(one: Json) -> CallSummary:
         p95_ns=one.get("P95Ns", 0),
         p99_ns=one.get("P99Ns", 0),
         max_ns=one.get("MaxNs", 0),
+        buckets={int(bucket): count for bucket, count in (one.get("Buckets") or {}).items()},
     )
 
 

@@ -52,12 +52,16 @@ class HookArgument:
 
 @frozen(kw_only=True)
 class Hook:
-    """A trace hook; `reason` says why it is not available, where it is not."""
+    """A trace hook; `reason` says why it is not available, where it is not.
+
+    `unavailable_on` says so of single nodes of a cluster, of which others have it.
+    """
 
     name: str
     group: str
     available: bool
     reason: str = ""
+    unavailable_on: Mapping[str, str] = field(factory=dict)
     description: tuple[str, ...] = ()
     arguments: tuple[HookArgument, ...] = ()
 
@@ -136,7 +140,10 @@ class Session:
 
 @frozen(kw_only=True)
 class CallSummary:
-    """One call of one container; times in nanoseconds, of calls seen from end to end."""
+    """One call of one container; times in nanoseconds, of calls seen from end to end.
+
+    `buckets` counts durations, if they were asked for.
+    """
 
     name: str
     container: str
@@ -151,6 +158,7 @@ class CallSummary:
     p95_ns: int = 0
     p99_ns: int = 0
     max_ns: int = 0
+    buckets: Mapping[int, int] = field(factory=dict, repr=False)
 
 
 @frozen(kw_only=True)

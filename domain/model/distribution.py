@@ -1,8 +1,6 @@
 """How long many things took: counts in buckets that are as wide as their durations are long.
 
-Each power of two is cut into 64 buckets, of what lies one nanosecond above the duration, so that
-0 has a bucket, too. Whatever stands for a bucket's durations is off by less than 1 %, up to 127 ns
-by nothing. Counts of the same bucket add up, wherever they were counted.
+Whatever stands for a bucket's durations is off by less than 1 %, up to 127 ns by nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,17 +8,16 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from attrs import define, evolve, field
 
+from .buckets import PART_BITS, PARTS, duration_of
 from .spans import Int32, Int64
 
 RELATIVE_ERROR = 0.01
 """No duration that stands for others differs from them by more, as a share of theirs."""
 
-_PART_BITS = 6
-_PARTS = 1 << _PART_BITS
 _OCTAVES = 64
 _MANTISSA_BITS = 52
-_SHIFT = _MANTISSA_BITS - _PART_BITS
-_BIAS = 1023 << _PART_BITS
+_SHIFT = _MANTISSA_BITS - PART_BITS
+_BIAS = 1023 << PART_BITS
 
 
 def bucket_of(duration_ns: Int64) -> Int64:
@@ -32,14 +29,6 @@ def bucket_of(duration_ns: Int64) -> Int64:
     above = duration_ns + 1.0
     buckets: Int64 = (above.view(np.int64) >> _SHIFT) - _BIAS
     return buckets
-
-
-def duration_of(bucket: int) -> int:
-    """Return the duration in the middle of a bucket, in nanoseconds."""
-    octave, part = divmod(bucket, _PARTS)
-    first = ((_PARTS + part) << octave) >> _PART_BITS
-    width = max(1, (1 << octave) >> _PART_BITS)
-    return first + (width - 1) // 2 - 1
 
 
 def percentiles(bucket: Int64, count: Int64, percents: Iterable[int]) -> tuple[int, ...]:
@@ -61,7 +50,7 @@ def _no_slots() -> Int32:
 
 
 def _empty_counts() -> Int64:
-    return np.zeros((16, _PARTS), dtype=np.int64)
+    return np.zeros((16, PARTS), dtype=np.int64)
 
 
 @define(eq=False)
@@ -103,7 +92,7 @@ class Distributions:
         octaves = np.flatnonzero(self._slots[row])
         counts = self._counts[self._slots[row, octaves]]
         octave, part = np.nonzero(counts)
-        return octaves[octave] * _PARTS + part, counts[octave, part]
+        return octaves[octave] * PARTS + part, counts[octave, part]
 
     def regroup(self, target: Int64, rows: int) -> None:
         """Become so many rows, each of which has what was in all those that are given to it.
@@ -112,7 +101,7 @@ class Distributions:
         """
         row, octave = np.nonzero(self._slots[: len(target)])
         counts = self._counts[self._slots[row, octave]]
-        place = (target[row] << _PART_BITS) + octave
+        place = (target[row] << PART_BITS) + octave
         self._slots, self._counts, self._used = _no_slots(), _empty_counts(), 1
         self.grow(rows)
         self._open(np.unique(place))
@@ -123,18 +112,18 @@ class Distributions:
         return evolve(self, slots=self._slots.copy(), counts=self._counts.copy())
 
     def _add(self, row: Int64, bucket: Int64, count: Int64) -> None:
-        place = (row << _PART_BITS) + (bucket >> _PART_BITS)
+        place = (row << PART_BITS) + (bucket >> PART_BITS)
         slot = self._slots.reshape(-1)[place]
         if not slot.all():
             self._open(np.unique(place[slot == 0]))
             slot = self._slots.reshape(-1)[place]
-        at = (slot.astype(np.int64) << _PART_BITS) + (bucket & (_PARTS - 1))
+        at = (slot.astype(np.int64) << PART_BITS) + (bucket & (PARTS - 1))
         np.add.at(self._counts.reshape(-1), at, np.broadcast_to(count, len(at)))
 
     def _open(self, places: Int64) -> None:
         used = self._used + len(places)
         if used > len(self._counts):
-            grown = np.zeros((max(used, 2 * len(self._counts)), _PARTS), dtype=np.int64)
+            grown = np.zeros((max(used, 2 * len(self._counts)), PARTS), dtype=np.int64)
             grown[: self._used] = self._counts[: self._used]
             self._counts = grown
         self._slots.reshape(-1)[places] = np.arange(self._used, used, dtype=np.int32)

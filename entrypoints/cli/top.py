@@ -60,9 +60,9 @@ async def run(invocation: Invocation) -> int:
             return await _watch(invocation, tracer, words[0] if words else ALL)
         hooks = {hook.name for hook in await tracer.hooks()}
         request = top_request(invocation, words, hooks, usual=USUAL_HOOK)
-        async with tracer.temporary(request) as session:
-            note_refused(invocation.output, [session])
-            return await _watch(invocation, tracer, session.handle)
+        async with tracer.temporary(request) as group:
+            note_refused(invocation.output, group.parts)
+            return await _watch(invocation, tracer, group.handle)
 
 
 async def _watch(invocation: Invocation, tracer: TracerClient, session_id: str) -> int:

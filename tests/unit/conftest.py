@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
@@ -58,6 +58,9 @@ def end_line(**changes: Any) -> dict[str, Any]:
 class TracerApi:
     """Answers as a node does; `asked` are the requests, `gone` the sessions that were deleted.
 
+    With `nodes` it answers as a svc: a session has a part on each of them, and `failed` nodes are
+    named with every answer.
+
     A stream sends `open`, waits for the session to start, sends `script`, and waits for it to
     stop unless the script has an end.
     """
@@ -74,13 +77,26 @@ class TracerApi:
     sessions: dict[str, dict[str, Any]] = field(factory=dict)
     gone: list[str] = field(factory=list)
     refusal: dict[str, Any] | None = None
+    nodes: list[str] = field(factory=list)
+    failed: list[dict[str, Any]] = field(factory=list)
+    summaries: dict[str, dict[str, Any]] = field(factory=dict)
     break_off: bool = False
     changed: asyncio.Condition = field(factory=asyncio.Condition)
 
+    @property
+    def node_errors(self) -> dict[str, str]:
+        return {"X-Tracer-Node-Errors": json.dumps(self.failed)} if self.failed else {}
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        response = await self._answer(request)
+        if not response.prepared:
+            response.headers.update(self.node_errors)
+        return response
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.text()
         self.asked.append((request.method, request.path, json.loads(body) if body else None))
-        self.queries.append(dict(request.query))
+        self.queries.append({key: ",".join(request.query.getall(key)) for key in request.query})
         self.headers.append(dict(request.headers))
         if self.refusal is not None:
             return _problem(self.refusal)
@@ -99,6 +115,7 @@ class TracerApi:
         name = str(7_000_000_000 + len(self.sessions) + len(self.gone))
         self.sessions[name] = {
             "Id": name,
+            **({"NodeErrors": self.failed} if self.failed else {}),
             "State": "running" if asked["run"] else "created",
             "Running": asked["run"],
             "Node": "worker-1",
@@ -111,7 +128,22 @@ class TracerApi:
             "Error": None,
             "Statistics": end_line()["statistics"],
         }
-        return {name: self.sessions[name]}
+        return self._parts([name])
+
+    def _parts(self, names: Iterable[str]) -> dict[str, Any]:
+        """Describe sessions, each once for every node."""
+        if not self.nodes:
+            return {name: self.sessions[name] for name in names}
+        return {
+            f"{name}{number}": {
+                **self.sessions[name],
+                "Id": f"{name}{number}",
+                "Group": name,
+                "Node": node,
+            }
+            for name in names
+            for number, node in enumerate(self.nodes)
+        }
 
     async def _session(
         self, request: web.Request, method: str, name: str, rest: list[str], body: str
@@ -126,7 +158,8 @@ class TracerApi:
         if rest == ["events"]:
             return await self._stream(request, name)
         if rest == ["summary"]:
-            return web.json_response({one: {"Id": one, **self.summary} for one in chosen})
+            several = self.summaries or dict.fromkeys(chosen, self.summary)
+            return web.json_response({one: {"Id": one, **each} for one, each in several.items()})
         if method == "PUT":
             await self._change(name, run=json.loads(body)["Run"])
             return web.json_response({})
@@ -136,7 +169,7 @@ class TracerApi:
                 self.gone.append(one)
             await self._notify()
             return web.json_response({})
-        return web.json_response(chosen)
+        return web.json_response(self._parts(chosen))
 
     async def _change(self, name: str, *, run: bool) -> None:
         self.sessions[name] |= {"State": "running" if run else "stopped", "Running": run}
@@ -153,7 +186,9 @@ class TracerApi:
             )
 
     async def _stream(self, request: web.Request, name: str) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        response = web.StreamResponse(
+            headers={"Content-Type": "application/x-ndjson", **self.node_errors}
+        )
         await response.prepare(request)
 
         async def send(value: dict[str, Any]) -> None:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from container_tracer.domain.model.buckets import duration_of
 from container_tracer.domain.model.distribution import (
     RELATIVE_ERROR,
     Distributions,
     bucket_of,
-    duration_of,
     percentiles,
 )
 
