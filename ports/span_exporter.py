@@ -5,12 +5,16 @@ from typing import Protocol
 from attrs import frozen
 
 from ..domain.model.spans import SpanBatch
+from ..domain.model.trace_context import SpanContext
 from ..domain.model.traces import SessionTrace
 
 
 @frozen(kw_only=True)
 class TraceContext:
-    """What an exporter may want to know of the session whose spans it gets."""
+    """What an exporter may want to know of the session whose spans it gets.
+
+    `caller` is the span that started it, if that is known.
+    """
 
     session_id: str
     node: str = ""
@@ -18,6 +22,7 @@ class TraceContext:
     user_context: str = ""
     pod: str = ""
     started_ns: int = 0
+    caller: SpanContext | None = None
 
     @property
     def trace(self) -> SessionTrace:
@@ -32,6 +37,7 @@ class TraceContext:
                 "traceJob": self.user_context or self.hook,
                 "traceSession": self.session_id,
             },
+            caller=self.caller,
         )
 
 

@@ -11,6 +11,7 @@ from .pod import Container
 from .session_request import IllegalTransition, SessionRequest
 from .stats import SessionStats
 from .summary import MAX_ENDED, Summary
+from .trace_context import SpanContext
 
 
 class SessionState(StrEnum):
@@ -42,6 +43,8 @@ class TraceSession:
     went wrong, `outputs` where its traces are, `statistics` and `summary` are of its latest run.
     `containers` are those it has now, `ended` the last ones of `ended_count` that ended while it
     ran. `refused` are containers that it selects, but must not trace, the last ones too.
+    `caller` is the span that started it last, else made it; `trace_id` has 16 bytes, of the trace
+    that holds the span of its latest run, or none before the first.
     """
 
     session_id: str
@@ -58,6 +61,8 @@ class TraceSession:
     created_ns: int = 0
     started_ns: int = 0
     ended_ns: int = 0
+    caller: SpanContext | None = None
+    trace_id: bytes = b""
     outputs: tuple[str, ...] = ()
     statistics: SessionStats = field(factory=SessionStats)
     summary: Summary = field(factory=Summary)

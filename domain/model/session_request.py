@@ -7,6 +7,7 @@ from attrs import frozen
 
 from .errors import RequestError
 from .selector import ContainerSelector
+from .trace_context import SpanContext
 
 
 class InvalidRequest(RequestError):
@@ -49,7 +50,7 @@ class SessionRequest:
     `exporters` of None means those the node was started with. With `lease_ns` the session is
     deleted when nobody has asked for it for so long; 0 is never. `vmm` says that of a container
     in a virtual machine the VMM is wanted. With `wait_for_pods` nothing needs to match yet, and
-    the session goes on when nothing does any more.
+    the session goes on when nothing does any more. `caller` is the span that asks for it.
     """
 
     selector: ContainerSelector
@@ -63,3 +64,4 @@ class SessionRequest:
     lease_ns: int = 0
     vmm: bool = False
     wait_for_pods: bool = False
+    caller: SpanContext | None = None

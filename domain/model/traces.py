@@ -12,6 +12,7 @@ import numpy as np
 from attrs import field, frozen
 
 from .spans import Int32, Int64, SpanBatch, UInt64
+from .trace_context import SpanContext
 
 SLICE_SPANS = 1_000
 """A trace has at most so many spans besides its root: viewers grow slow with more."""
@@ -24,24 +25,34 @@ class SessionTrace:
     """The trace that holds the span of one run of a session, which all its slices are linked to.
 
     `trace_id` has 16 bytes and `span_id` 8; `parent_span_id` has 8, or none if it is a root.
+    `trace_state` is what the caller's trace carries along.
     """
 
     trace_id: bytes
     span_id: bytes
     parent_span_id: bytes = b""
+    trace_state: str = ""
     name: str
     started_ns: int
     attributes: Mapping[str, str] = field(factory=dict)
 
     @classmethod
     def of(
-        cls, session_id: str, *, started_ns: int, name: str, attributes: Mapping[str, str]
+        cls,
+        session_id: str,
+        *,
+        started_ns: int,
+        name: str,
+        attributes: Mapping[str, str],
+        caller: SpanContext | None = None,
     ) -> "SessionTrace":
-        """Begin a trace, with ids worked out from the session and its start."""
+        """Join the caller's trace, or begin one, with ids worked out from session and start."""
         digest = blake2b(f"{session_id} {started_ns}".encode(), digest_size=24).digest()
         return cls(
-            trace_id=digest[:16],
+            trace_id=caller.trace_id if caller else digest[:16],
             span_id=digest[16:],
+            parent_span_id=caller.parent_id if caller else b"",
+            trace_state=caller.trace_state if caller else "",
             name=name,
             started_ns=started_ns,
             attributes=attributes,
@@ -121,8 +132,9 @@ def cut(batch: SpanBatch, session: SessionTrace) -> TracedBatch:
 
 def _slices(spans: SpanBatch, first: Int64, session: SessionTrace) -> Slices:
     tid, start_ns = spans.tid[first], spans.start_ns[first]
-    # No task begins two spans at one moment, so these three name a slice.
-    seed = np.uint64(int.from_bytes(session.trace_id[:8], "big"))
+    # No task begins two spans at one moment, so these three name a slice of a session. Many
+    # sessions may be in one trace, but each has a span of its own.
+    seed = np.uint64(int.from_bytes(session.span_id, "big"))
     upper = _mixed(seed ^ _mixed(start_ns.astype(np.uint64)))
     lower = _mixed(upper ^ _mixed(spans.end_ns[first].astype(np.uint64) + tid.astype(np.uint64)))
     return Slices(

@@ -99,9 +99,11 @@ class SessionRuns:
             max_spans=session.request.max_events,
         )
         session.statistics, session.summary = share.statistics, share.summary
+        context = self._context(session)
+        session.trace_id = context.trace.trace_id
         deliveries = await Deliveries.open(
             {name: self.exporters[name] for name in session.exporters},
-            self._context(session),
+            context,
             clock=self.clock,
             statistics=share.statistics.exporters,
         )
@@ -132,6 +134,7 @@ class SessionRuns:
             user_context=session.request.user_context,
             pod=session.request.selector.place,
             started_ns=session.started_ns,
+            caller=session.caller,
         )
 
 

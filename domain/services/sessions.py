@@ -18,6 +18,7 @@ from ..model.session import SessionState, TraceSession
 from ..model.session_request import SessionRequest, UnknownSession
 from ..model.stats import SessionStats, SourceStats
 from ..model.summary import RunSummary
+from ..model.trace_context import SpanContext
 from .admission import Admission, SessionSettings
 from .background import Background
 from .inventory import PodInventory
@@ -114,6 +115,7 @@ class TraceSessions:
             plan=plan,
             exporters=exporters,
             created_ns=self.clock.wall_ns(),
+            caller=request.caller,
         )
         session.begin_with(admitted)
         self.repository.add(session)
@@ -133,13 +135,19 @@ class TraceSessions:
         self._leases.renew(session_id)
         return self.repository.get(session_id)
 
-    async def start(self, session_id: str) -> None:
-        """Start a session; one that runs is left alone."""
-        await self._start(session_id)
+    async def start(self, session_id: str, *, caller: SpanContext | None = None) -> None:
+        """Start a session, in the trace of its caller; one that runs is left alone.
 
-    async def _start(self, session_id: str, *, selected: bool = False) -> None:
+        Without a caller it stays in the trace of whoever started it before, or made it.
+        """
+        await self._start(session_id, caller=caller)
+
+    async def _start(
+        self, session_id: str, *, selected: bool = False, caller: SpanContext | None = None
+    ) -> None:
         await self._background.carry_out(
-            self._start_by_id(session_id, selected=selected), name=f"start session {session_id}"
+            self._start_by_id(session_id, selected=selected, caller=caller),
+            name=f"start session {session_id}",
         )
 
     async def stop(self, session_id: str, reason: str = "stopped by request") -> None:
@@ -211,7 +219,9 @@ class TraceSessions:
 
     # How a session changes: one thing at a time, and only while it is in the repository.
 
-    async def _start_by_id(self, session_id: str, *, selected: bool) -> None:
+    async def _start_by_id(
+        self, session_id: str, *, selected: bool, caller: SpanContext | None
+    ) -> None:
         self.repository.get(session_id)
         async with self._lock(session_id):
             session = self.repository.get(session_id)
@@ -221,6 +231,7 @@ class TraceSessions:
                 raise TracingUnavailable("This node is shutting down; no session starts any more.")
             session.move(SessionState.STARTING)
             session.error = session.reason = ""
+            session.caller = caller or session.caller
             try:
                 await self._runs.begin(session, selected=selected, ended=self._ended)
             except BaseException as error:

@@ -14,6 +14,7 @@ from ...domain.model.session import TraceSession
 from ...domain.model.session_request import SessionRequest
 from ...domain.model.stats import SessionStats, SourceStats
 from ...domain.model.summary import RunSummary
+from ...domain.model.trace_context import SpanContext
 from ...domain.services.watcher import Frame, Watcher
 from ..rest.context import Context, RequestContext
 
@@ -42,7 +43,7 @@ class Sessions(Protocol):
     def get(self, session_id: str) -> TraceSession:
         """Return a session; raise `UnknownSession`."""
 
-    async def start(self, session_id: str) -> None:
+    async def start(self, session_id: str, *, caller: SpanContext | None = None) -> None:
         """Let a session trace; one that does is left alone."""
 
     async def stop(self, session_id: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from attrs import evolve
 from sanic import Blueprint
 from sanic.response import HTTPResponse
 
@@ -57,7 +58,7 @@ async def get_hooks(request: NodeReq) -> HTTPResponse:
 
 async def create_session(request: NodeReq) -> HTTPResponse:
     """Make a session."""
-    wanted = parse_session_request(request.body)
+    wanted = evolve(parse_session_request(request.body), caller=request.ctx.caller)
     session = await _to_its_end(request.app.ctx.sessions.create(wanted))
     return json_answer(
         await _describe(request, [session]),
@@ -88,8 +89,9 @@ async def change_session(request: NodeReq, session_id: str) -> HTTPResponse:
     """Let a session run, or not."""
     sessions = request.app.ctx.sessions
     known = sessions.get(parse_session_id(session_id)).session_id
-    change = sessions.start if parse_run(request.body) else sessions.stop
-    await _to_its_end(change(known))
+    run = parse_run(request.body)
+    change = sessions.start(known, caller=request.ctx.caller) if run else sessions.stop(known)
+    await _to_its_end(change)
     return json_answer({})
 
 

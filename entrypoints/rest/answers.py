@@ -160,6 +160,7 @@ def session_answer(session: TraceSession, statistics: SessionStats, *, node: str
         "Started": rfc3339(session.started_ns),
         "Ended": rfc3339(session.ended_ns),
         "Group": "",
+        "TraceId": session.trace_id.hex(),
         "Statistics": statistics_answer(statistics),
     }
 

@@ -10,6 +10,7 @@ from sanic.compat import Header
 from sanic.exceptions import BadURL, PayloadTooLarge
 from sanic.models.protocol_types import TransportProtocol
 
+from ...domain.model.trace_context import SpanContext
 from .metrics import Metrics
 
 DISCARD_LIMIT_BYTES = 16 * 2**20
@@ -29,9 +30,13 @@ class Context:
 
 @define(slots=False)
 class RequestContext(SimpleNamespace):
-    """What is known of one request while it is answered; `started` is of `perf_counter`."""
+    """What is known of one request while it is answered; `started` is of `perf_counter`.
+
+    `caller` is the span that sent it, if its headers say.
+    """
 
     request_id: str = ""
+    caller: SpanContext | None = None
     started: float = field(factory=time.perf_counter)
 
 

@@ -8,6 +8,7 @@ import structlog
 from sanic.exceptions import SanicException
 from sanic.response import BaseHTTPResponse
 
+from ...domain.model.trace_context import read_span_context
 from .context import App, Req
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -31,9 +32,10 @@ def install_middleware(app: App) -> None:
 
 
 def begin(request: Req) -> None:
-    """Name the request, in the log and towards its client."""
+    """Name the request, in the log and towards its client, and know what trace it is of."""
     given = request.headers.getone(REQUEST_ID_HEADER, "")
     request.ctx.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    request.ctx.caller = read_span_context(lambda name: request.headers.getall(name, []))
     # A connection's requests share a task, so what the last one bound must go.
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request.ctx.request_id)

@@ -30,6 +30,7 @@ from container_tracer.domain.model.stats import (
     SourceStats,
 )
 from container_tracer.domain.model.summary import RunSummary, Summary
+from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.domain.services.live import LiveSpans
 from container_tracer.domain.services.watcher import Frame, Watcher
 from container_tracer.entrypoints.node.context import NodeContext
@@ -107,6 +108,7 @@ class StandInSessions:
     kept: dict[str, TraceSession] = field(factory=dict)
     asked: list[SessionRequest] = field(factory=list)
     calls: list[str] = field(factory=list)
+    callers: list[SpanContext | None] = field(factory=list)
     failure: Exception | None = None
     reason: str = ""
     entered: asyncio.Event = field(factory=asyncio.Event)
@@ -145,8 +147,9 @@ class StandInSessions:
             raise UnknownSession(f"There is no trace session {session_id!r} on this node.")
         return self.kept[session_id]
 
-    async def start(self, session_id: str) -> None:
+    async def start(self, session_id: str, *, caller: SpanContext | None = None) -> None:
         self.calls.append(f"start {session_id}")
+        self.callers.append(caller)
         self.entered.set()
         await self.gate.wait()
         self.get(session_id).state = SessionState.RUNNING

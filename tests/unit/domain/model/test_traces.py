@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from attrs import evolve
 
 from container_tracer.domain.model import traces
 from container_tracer.domain.model.spans import COLUMNS, SpanBatch
+from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.domain.model.traces import SLICE_SPANS, SessionTrace, TracedBatch, cut
 from container_tracer.fakes.spans import (
     LONE,
@@ -108,3 +110,32 @@ def test_a_number_that_scatters_to_0_gets_another_id() -> None:
 
 def test_a_session_has_ids_of_the_right_length() -> None:
     assert (len(SESSION.trace_id), len(SESSION.span_id)) == (16, 8)
+
+
+CALLER = SpanContext(trace_id=bytes(15) + b"\7", span_id=bytes(7) + b"\5", trace_state="a=1")
+
+
+def called(caller: SpanContext, session_id: str = "42") -> SessionTrace:
+    return SessionTrace.of(session_id, started_ns=NOON_NS, name="why", attributes={}, caller=caller)
+
+
+def test_a_session_without_a_caller_is_the_root_of_its_own_trace() -> None:
+    assert (SESSION.parent_span_id, SESSION.trace_state) == (b"", "")
+
+
+def test_a_session_joins_the_trace_of_its_caller_with_an_id_of_its_own() -> None:
+    joined = called(CALLER)
+    assert (joined.trace_id, joined.parent_span_id) == (CALLER.trace_id, CALLER.span_id)
+    assert (joined.span_id, joined.trace_state) == (SESSION.span_id, "a=1")
+
+
+def test_a_caller_that_nobody_keeps_is_no_parent() -> None:
+    joined = called(evolve(CALLER, sampled=False))
+    assert (joined.trace_id, joined.parent_span_id) == (CALLER.trace_id, b"")
+
+
+def test_sessions_of_one_trace_cut_the_same_spans_into_slices_of_their_own() -> None:
+    batch = many_spans(100)
+    one, two = (cut(batch, called(CALLER, session_id)) for session_id in ("1", "2"))
+    assert not np.isin(one.slices.trace_id, two.slices.trace_id).any()
+    assert not np.isin(one.span_id, two.span_id).any()

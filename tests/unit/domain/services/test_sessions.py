@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from container_tracer.domain.model.isolation import IsolatedContainer
 from container_tracer.domain.model.selector import ContainerSelector, NoMatchingContainer
@@ -16,6 +17,7 @@ from container_tracer.domain.model.session_request import (
     UnknownHook,
     UnknownSession,
 )
+from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.ports.errors import (
     DiscoveryFailed,
     ExportFailed,
@@ -468,3 +470,43 @@ async def test_numbers_once_given_do_not_change(world: Any) -> None:
     balances = await world.sessions.sources()
     assert [one.balance for one in balances.values()] == [0]
     assert [one.attributed for one in balances.values()] == [4]
+
+
+def caller(number: int) -> SpanContext:
+    return SpanContext(trace_id=bytes([number] * 16), span_id=bytes([number] * 8))
+
+
+def traces(world: Any) -> list[tuple[bytes, bytes]]:
+    """Return trace and parent of each run's own span."""
+    ours = (sink.context.trace for sink in world.exporter.sinks)
+    return [(one.trace_id, one.parent_span_id) for one in ours]
+
+
+async def test_each_run_is_in_the_trace_of_whoever_started_it_last_or_made_it(world: Any) -> None:
+    world.container("web", 100)
+    session = await world.sessions.create(evolve(world.request(run=False), caller=caller(1)))
+    assert session.trace_id == b""
+    for started_by in (None, caller(2), None):
+        await world.sessions.start(session.session_id, caller=started_by)
+        await world.sessions.stop(session.session_id)
+    assert traces(world) == [(bytes([n] * 16), bytes([n] * 8)) for n in (1, 2, 2)]
+    assert session.trace_id == bytes([2] * 16)
+
+
+async def test_who_starts_a_session_that_runs_does_not_take_it_over(world: Any) -> None:
+    world.container("web", 100)
+    session = await world.sessions.create(evolve(world.request(), caller=caller(1)))
+    await world.sessions.start(session.session_id, caller=caller(2))
+    assert (session.caller, session.trace_id) == (caller(1), bytes([1] * 16))
+
+
+async def test_without_a_caller_each_run_has_a_trace_of_its_own(world: Any) -> None:
+    world.container("web", 100)
+    session = await world.sessions.create(world.request())
+    first = session.trace_id
+    await world.sessions.stop(session.session_id)
+    world.clock.advance(1)
+    await world.sessions.start(session.session_id)
+    (one, no_parent), (two, _) = traces(world)
+    assert (one, two, no_parent) == (first, session.trace_id, b"")
+    assert one != two

@@ -15,6 +15,7 @@ from container_tracer.domain.model.session_request import (
     InvalidRequest,
     TooManySessions,
 )
+from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.ports.errors import (
     DiscoveryFailed,
     EventUnavailable,
@@ -451,3 +452,36 @@ async def test_containers_that_ended_are_counted_by_pod_and_name(node: Any) -> N
     assert told["Containers"] == {"default/shop": ["web"]}
     assert told["EndedContainers"] == {"default/shop": {"web": 2}, "bank/shop": {"web": 1}}
     assert told["EndedContainerCount"] == 3
+
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+CALLER = SpanContext(trace_id=bytes.fromhex(TRACE), span_id=bytes.fromhex(SPAN))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"traceparent": f"00-{TRACE}-{SPAN}-01"},
+        {"B3": f"{TRACE}-{SPAN}-1"},
+        {"x-b3-traceid": TRACE, "x-b3-spanid": SPAN, "x-b3-sampled": "1"},
+    ],
+)
+async def test_who_makes_or_starts_a_session_may_say_what_trace_it_is_of(
+    node: Any, headers: dict[str, str]
+) -> None:
+    wanted = {"pod": "*", "trace-hook": "trace_syscalls"}
+    made = await node.ask("POST", "/v1/trace-session", json=wanted, headers=headers)
+    assert node.sessions.asked[-1].caller == CALLER
+    (session_id,) = made.json
+    path = f"/v1/trace-session/{session_id}"
+    assert (await node.ask("PUT", path, json={"Run": True}, headers=headers)).status == 200
+    assert (await node.ask("PUT", path, json={"Run": True})).status == 200
+    assert node.sessions.callers == [CALLER, None]
+
+
+async def test_a_session_says_what_trace_it_is_in(node: Any) -> None:
+    (session_id,) = (answer := await node.create()).json
+    assert answer.json[session_id]["TraceId"] == ""
+    node.sessions.kept[session_id].trace_id = CALLER.trace_id
+    answer = await node.ask("GET", f"/v1/trace-session/{session_id}")
+    assert answer.json[session_id]["TraceId"] == TRACE
