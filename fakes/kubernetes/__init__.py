@@ -1,0 +1,1 @@
+"""A Kubernetes API server over real HTTP, for tests: as much of it as this project uses."""
