@@ -66,8 +66,6 @@ class MergedEvents:
                 return None
             case "container":
                 leg.containers = _number(told.body, "containers")
-                passed = {"node": node, **told.body, "containers": self._containers}
-                return Told(kind=told.kind, body=passed)
         return Told(kind=told.kind, body={"node": node, **told.body})
 
     def break_off(self, node: str, why: str) -> Told:
@@ -82,7 +80,8 @@ class MergedEvents:
             return None
         streaming = sum(leg.ended is None and not leg.broken for leg in self._legs.values())
         sums = {key: sum(leg.so_far[key] for leg in self._legs.values()) for key in _SO_FAR}
-        body = {"time": self._time, **sums, "containers": self._containers, "nodes": streaming}
+        containers = sum(leg.containers for leg in self._legs.values())
+        body = {"time": self._time, **sums, "containers": containers, "nodes": streaming}
         return Told(kind="heartbeat", body=body)
 
     def end(self) -> Told:
@@ -99,10 +98,6 @@ class MergedEvents:
             "broken": broken,
         }
         return Told(kind="end", body=body)
-
-    @property
-    def _containers(self) -> int:
-        return sum(leg.containers for leg in self._legs.values())
 
     def _beat(self, leg: _Leg, body: Mapping[str, Any]) -> None:
         leg.so_far = {key: _number(body, key) for key in _SO_FAR}

@@ -93,13 +93,17 @@ def test_gaps_and_lines_of_a_kind_yet_unknown_say_of_which_node_they_are() -> No
     assert events.take("a", Told(kind="open", body={"id": "1"})) is None
 
 
-def test_news_of_a_container_count_those_of_all_nodes() -> None:
+def test_news_of_a_container_change_what_the_next_heartbeat_counts() -> None:
     events = merged(a="running", b="running")
-    events.take("a", beat(containers=3))
-    news = Told(kind="container", body={"change": "joined", "pod": "web", "containers": 2})
+    for node in "ab":
+        events.take(node, beat(containers=3))
+    news = Told(kind="container", body={"change": "joined", "pod": "web", "containers": 4})
     assert events.take("b", news) == Told(
-        kind="container", body={"node": "b", "change": "joined", "pod": "web", "containers": 5}
+        kind="container", body={"node": "b", "change": "joined", "pod": "web", "containers": 4}
     )
+    told = events.heartbeat()
+    assert told is not None
+    assert told.body["containers"] == 7
 
 
 def test_a_node_that_breaks_off_is_told_at_once_and_named_in_the_end() -> None:
