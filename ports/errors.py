@@ -23,6 +23,14 @@ class AccessUndecided(PortError):
     """Whoever decides who may do what cannot be asked now: so nobody may."""
 
 
+class NodesFailed(PortError):
+    """No node did what was asked, because of itself or of the way there."""
+
+
+class NoNodes(PortError):
+    """There is no node that can be asked."""
+
+
 class TracingUnavailable(PortError):
     """The kernel cannot be traced from here: the text says what is missing and how to mend it."""
 

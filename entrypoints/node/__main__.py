@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from ...adapters.system.memory import keep_freed_memory
-from ..rest.listening import listen, release
+from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
-from .settings import NodeSettings, read_settings
+from .settings import PROGRAM, NodeSettings, read_settings
 from .wiring import NodeWiring
 
 STOP_SECONDS = 4.5
@@ -39,12 +39,7 @@ def main() -> None:
     set_up_logs(verbose=settings.verbose)
     sys.setswitchinterval(SWITCH_SECONDS)
     keep_freed_memory()
-    try:
-        listener = listen(settings.address)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        print(f"tracer-node: cannot listen on {settings.address}: {reason}", file=sys.stderr)
-        sys.exit(2)
+    listener = listen_or_exit(PROGRAM, settings.address)
     try:
         asyncio.run(serve(settings, listener))
     finally:
@@ -65,7 +60,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     await upkeep.start()
     with listener:
         async with serving(wiring.app(), listener, grace_seconds=GRACE_SECONDS):
-            _log.info("node.serving", node=settings.node_name, **_address(listener))
+            _log.info("node.serving", node=settings.node_name, **address_of(listener))
             _warn_if_open(listener)
             await stopping.wait()
             _log.info("node.stopping", sessions=len(sessions.list()))
@@ -91,13 +86,6 @@ async def _leave_no_worker(workers: ThreadPoolExecutor) -> None:
         await asyncio.sleep(0.05)
     _log.error("node.worker_hangs")
     os._exit(1)
-
-
-def _address(listener: socket.socket) -> dict[str, object]:
-    if listener.family == socket.AF_UNIX:
-        return {"address": f"unix:{listener.getsockname()}"}
-    host, port = listener.getsockname()[:2]
-    return {"address": host, "port": port}
 
 
 def _warn_if_open(listener: socket.socket) -> None:

@@ -1,6 +1,7 @@
 """What handlers find in a request and in their application; nothing is looked up by name."""
 
 import time
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -10,6 +11,7 @@ from sanic.compat import Header
 from sanic.exceptions import BadURL, PayloadTooLarge
 from sanic.models.protocol_types import TransportProtocol
 
+from ...domain.model.node_errors import NodeError
 from ...domain.model.trace_context import SpanContext
 from .metrics import Metrics
 
@@ -32,11 +34,13 @@ class Context:
 class RequestContext(SimpleNamespace):
     """What is known of one request while it is answered; `started` is of `perf_counter`.
 
-    `caller` is the span that sent it, if its headers say.
+    `caller` is the span that sent it, if its headers say. `node_errors` is what went wrong at
+    nodes that were asked for it.
     """
 
     request_id: str = ""
     caller: SpanContext | None = None
+    node_errors: Sequence[NodeError] = ()
     started: float = field(factory=time.perf_counter)
 
 

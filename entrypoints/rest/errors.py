@@ -16,9 +16,11 @@ from sanic.exceptions import MethodNotAllowed, NotFound, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse
 
+from ...domain.model.broadcast import NodeRefusal
 from ...domain.model.errors import RequestError, TracerError
 from ...domain.model.isolation import IsolatedContainer
 from ...domain.model.labels import InvalidLabels
+from ...domain.model.node_choice import UnknownNode
 from ...domain.model.selector import InvalidSelector, NoMatchingContainer
 from ...domain.model.session_request import (
     HookUnavailable,
@@ -34,6 +36,7 @@ from ...ports.errors import (
     DiscoveryFailed,
     EventUnavailable,
     ExportFailed,
+    NodesFailed,
     PortError,
     TracingUnavailable,
 )
@@ -51,6 +54,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     NoMatchingContainer: HTTPStatus.NOT_FOUND,
     UnknownSession: HTTPStatus.NOT_FOUND,
+    UnknownNode: HTTPStatus.NOT_FOUND,
     UnknownHook: HTTPStatus.NOT_FOUND,
     IllegalTransition: HTTPStatus.CONFLICT,
     InvalidArguments: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -62,6 +66,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     TracingUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DiscoveryFailed: HTTPStatus.SERVICE_UNAVAILABLE,
     ExportFailed: HTTPStatus.SERVICE_UNAVAILABLE,
+    NodesFailed: HTTPStatus.BAD_GATEWAY,
     RequestError: HTTPStatus.BAD_REQUEST,
     PortError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -86,6 +91,8 @@ class Problem:
 
 def problem_of(error: BaseException) -> Problem:
     """Turn whatever ended a request into what its client may know of it."""
+    if isinstance(error, NodeRefusal):
+        return Problem(status=error.status, title=error.title, detail=str(error), type=error.type)
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is not None and isinstance(error, TracerError):
         words = _words(type(error).__name__)

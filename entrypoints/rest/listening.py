@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +24,24 @@ def listen(address: Address | UnixAddress) -> socket.socket:
     if socket.has_dualstack_ipv6():
         return socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True)
     return socket.create_server(("", address.port))
+
+
+def listen_or_exit(program: str, address: Address | UnixAddress) -> socket.socket:
+    """Bind; if that fails, say why in one line on stderr and exit with status 2."""
+    try:
+        return listen(address)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        print(f"{program}: cannot listen on {address}: {reason}", file=sys.stderr)
+        sys.exit(2)
+
+
+def address_of(listener: socket.socket) -> dict[str, object]:
+    """Say where it listens, for the log."""
+    if listener.family == socket.AF_UNIX:
+        return {"address": f"unix:{listener.getsockname()}"}
+    host, port = listener.getsockname()[:2]
+    return {"address": host, "port": port}
 
 
 def release(address: Address | UnixAddress) -> None:

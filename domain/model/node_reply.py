@@ -1,0 +1,143 @@
+"""What came of asking one node: bytes become the members of an object, or a reason why not."""
+
+import json
+from collections.abc import Mapping
+from enum import Enum
+from typing import NoReturn
+
+from attrs import evolve, field, frozen
+
+from .node_errors import NodeError
+
+NOT_FOUND = 404
+_SUCCESS, _REFUSED, _FAILED = range(200, 300), range(400, 500), range(500, 600)
+_BAD_GATEWAY = 502
+_PROBLEM_TYPE = "application/problem+json"
+_BLANK = " \t\r\n"
+
+
+class Outcome(Enum):
+    """What an answer of a node comes to."""
+
+    DONE = "done"
+    ABSENT = "absent"
+    """What was asked for is not on this node, but may be on another."""
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@frozen(kw_only=True)
+class NodeReply:
+    """The answer of a node, or what there is instead.
+
+    `members` are those of the object it answered: their JSON as the node wrote it, by key.
+    Nothing in it is written anew, which takes most of the time where there are many nodes.
+    """
+
+    node: str
+    outcome: Outcome
+    status: int = 0
+    members: Mapping[str, str] = field(factory=dict)
+    title: str = ""
+    detail: str = ""
+    type: str = "about:blank"
+
+    @property
+    def error(self) -> NodeError:
+        """Say what went wrong."""
+        status = self.status if self.outcome is Outcome.REFUSED else max(self.status, _BAD_GATEWAY)
+        return NodeError(node=self.node, status=status, title=self.title, detail=self.detail)
+
+
+def read_reply(node: str, *, status: int, content_type: str, body: bytes) -> NodeReply:
+    """Read what a node answered; whatever is wrong with it becomes a reply that failed."""
+    try:
+        members = json_members(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        return failed(node, f"answers {_named(status)} and what is no JSON object: {error}")
+    if status in _SUCCESS:
+        return NodeReply(node=node, outcome=Outcome.DONE, status=status, members=members)
+    if content_type != _PROBLEM_TYPE or status not in (*_REFUSED, *_FAILED):
+        return failed(node, f"answers {_named(status)}, which a tracer does not")
+    return _problem(node, status, members)
+
+
+def _problem(node: str, status: int, members: Mapping[str, str]) -> NodeReply:
+    outcome = Outcome.REFUSED if status in _REFUSED else Outcome.FAILED
+    return NodeReply(
+        node=node,
+        outcome=Outcome.ABSENT if status == NOT_FOUND else outcome,
+        status=status,
+        title=_text(members, "title") or "Error",
+        detail=_text(members, "detail") or f"answers {_named(status)}",
+        type=_text(members, "type") or "about:blank",
+    )
+
+
+def failed(node: str, detail: str) -> NodeReply:
+    """Make the reply of a node that gave none, or none that can be read."""
+    return NodeReply(node=node, outcome=Outcome.FAILED, title="No answer", detail=detail)
+
+
+def without_members(reply: NodeReply) -> NodeReply:
+    """Drop what a node answered, where there is no room for it."""
+    detail = "its answer is left out: the answers of all nodes are too large together"
+    return evolve(failed(reply.node, detail), title="Answer too large")
+
+
+def json_members(text: str) -> dict[str, str]:
+    """Take a JSON object apart into the JSON of its members; raise `ValueError`.
+
+    All of it is parsed, so that only JSON is passed on, but it is kept as it was written.
+    """
+    members: dict[str, str] = {}
+    at = _skip(text, 0)
+    _expect(text, at, "{")
+    at = _skip(text, at + 1)
+    if text[at : at + 1] != "}":
+        at = _member(text, at, members)
+        while text[at : at + 1] == ",":
+            at = _member(text, _skip(text, at + 1), members)
+    _expect(text, at, "}")
+    if _skip(text, at + 1) != len(text):
+        raise ValueError("something follows the object")
+    return members
+
+
+def _member(text: str, at: int, members: dict[str, str]) -> int:
+    """Read one member; return where what follows it begins."""
+    _expect(text, at, '"')
+    key, at = _DECODER.raw_decode(text, at)
+    at = _skip(text, at)
+    _expect(text, at, ":")
+    start = _skip(text, at + 1)
+    _, end = _DECODER.raw_decode(text, start)
+    members[key] = text[start:end]
+    return _skip(text, end)
+
+
+def _skip(text: str, at: int) -> int:
+    while text[at : at + 1] and text[at] in _BLANK:
+        at += 1
+    return at
+
+
+def _expect(text: str, at: int, character: str) -> None:
+    if text[at : at + 1] != character:
+        raise ValueError(f"no {character} at character {at}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _text(members: Mapping[str, str], key: str) -> str:
+    value = json.loads(members.get(key, '""'))
+    return value if isinstance(value, str) else ""
+
+
+def _named(status: int) -> str:
+    return f"with status {status}"

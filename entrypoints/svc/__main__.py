@@ -1,0 +1,50 @@
+"""`tracer-svc`: the svc role, until SIGTERM or SIGINT."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+
+import structlog
+
+from ..rest.listening import address_of, listen_or_exit, release
+from ..rest.logs import set_up_logs
+from ..rest.serving import serving
+from .settings import PROGRAM, SvcSettings, read_settings
+from .wiring import SvcWiring
+
+GRACE_SECONDS = 4.0
+"""How long requests may still be answered when it is to end."""
+
+_log = structlog.get_logger()
+
+
+def main() -> None:
+    """Read the settings, then serve."""
+    settings = read_settings(sys.argv[1:], os.environ)
+    set_up_logs(verbose=settings.verbose)
+    listener = listen_or_exit(PROGRAM, settings.address)
+    try:
+        asyncio.run(serve(settings, listener))
+    finally:
+        release(settings.address)
+
+
+async def serve(settings: SvcSettings, listener: socket.socket) -> None:
+    """Serve until a signal, then let requests finish."""
+    wiring = SvcWiring(settings=settings)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    with listener:
+        async with serving(wiring.app(), listener, grace_seconds=GRACE_SECONDS):
+            _log.info("svc.serving", nodes=len(settings.nodes), **address_of(listener))
+            await stopping.wait()
+            _log.info("svc.stopping")
+    await wiring.client().close()
+
+
+if __name__ == "__main__":
+    main()

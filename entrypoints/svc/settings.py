@@ -1,0 +1,154 @@
+"""What the svc role can be told, by flags and by variables of its environment."""
+
+# ruff: noqa: RUF009 - `option` makes a field, as attrs.field does
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attrs import Factory, frozen
+
+from ...domain.model.nodes import Node
+from .. import values
+from ..options import command_line, last, option, options_of, read_options
+from ..values import Address, UnixAddress
+
+PROGRAM = "tracer-svc"
+
+MAX_SECONDS = 3600
+
+
+def _node(text: str) -> Node:
+    name, equals, where = text.partition("=")
+    host, _, port = where.rpartition(":")
+    if not equals or not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", name, re.ASCII):
+        raise ValueError(f"{text!r} is no node; write NAME=HOST:PORT")
+    if not re.fullmatch(r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253}", host, re.ASCII):
+        raise ValueError(f"{text!r} is no node: {host!r} is no host; write NAME=HOST:PORT")
+    return Node(name=name, host=host.strip("[]"), port=values.port(port))
+
+
+def _nodes(texts: Sequence[str]) -> tuple[Node, ...]:
+    nodes = [_node(word) for text in texts for word in values.words(text)]
+    for place, node in enumerate(nodes):
+        if node.name in [one.name for one in nodes[:place]]:
+            raise ValueError(f"node {node.name!r} is given twice")
+    return tuple(nodes)
+
+
+def _selector(text: str) -> str:
+    if not text.isprintable() or not text.strip():
+        raise ValueError(f"{text!r} is no selector")
+    return text.strip()
+
+
+@frozen(kw_only=True)
+class SvcSettings:
+    """Everything the svc role is told; the wiring gets it whole."""
+
+    address: Address | UnixAddress = option(
+        "--address",
+        "TRACE_KUBE_API_ADDRESS",
+        default=Address("", 8080),
+        parse=last(values.address_or_socket),
+        meaning="IP:port to listen on, [IPv6]:port, :port for all addresses, or unix:/PATH;"
+        " default :8080",
+    )
+    """Where the API listens."""
+
+    poll_seconds: int = option(
+        "--poll",
+        "TRACE_KUBE_DISCOVERY_POLL",
+        default=10,
+        parse=last(values.number(1, MAX_SECONDS)),
+        meaning="seconds between full listings of the nodes; default 10",
+    )
+    """How often nodes are listed anew, though their changes are watched."""
+
+    pods_selector: str = option(
+        "--pods-selector",
+        "TRACE_KUBE_SELECTOR_PODS",
+        default="app=container-tracer-backend",
+        parse=last(_selector),
+        meaning="label selector of the tracer-node pods; default app=container-tracer-backend",
+    )
+    """Label selector of the pods that are nodes."""
+
+    svc_selector: str = option(
+        "--svc-selector",
+        "TRACE_KUBE_SELECTOR_SVCS",
+        default="metadata.name=container-tracer-node",
+        parse=last(_selector),
+        meaning="field selector of the service that says their port;"
+        " default metadata.name=container-tracer-node",
+    )
+    """Field selector of the service whose port nodes listen on."""
+
+    namespace: str = option(
+        "--namespace",
+        "TRACE_KUBE_NAMESPACE",
+        default="",
+        parse=last(values.one_line),
+        meaning="the Kubernetes namespace of the nodes; default the own one in a cluster, else"
+        " that of the kubeconfig's context",
+    )
+    """Kubernetes namespace of the nodes; empty is the own one."""
+
+    kubeconfig: Path | None = option(
+        "--kubeconfig",
+        "KUBECONFIG",
+        default=None,
+        parse=last(values.path),
+        meaning="file that says how to reach the Kubernetes API; default what pods are given,"
+        " else ~/.kube/config",
+    )
+    """How the Kubernetes API is reached, where that is not what pods are given."""
+
+    nodes: tuple[Node, ...] = option(
+        "--nodes",
+        "TRACE_KUBE_NODES",
+        default=Factory(tuple),
+        parse=_nodes,
+        meaning="nodes as NAME=HOST:PORT, a list or repeated: these are asked, and no Kubernetes"
+        " is needed",
+    )
+    """The nodes, where Kubernetes is not asked for them."""
+
+    node_timeout_seconds: int = option(
+        "--node-timeout",
+        "TRACE_KUBE_NODE_TIMEOUT",
+        default=10,
+        parse=last(values.number(1, MAX_SECONDS)),
+        meaning="seconds a node may take to answer; default 10",
+    )
+    """How long one node may take to answer."""
+
+    request_timeout_seconds: int = option(
+        "--request-timeout",
+        "TRACE_KUBE_REQUEST_TIMEOUT",
+        default=15,
+        parse=last(values.number(1, MAX_SECONDS)),
+        meaning="seconds a request may take in all; default 15",
+    )
+    """How long a request may take in all."""
+
+    verbose: bool = option(
+        "--verbose",
+        "TRACE_KUBE_VERBOSE",
+        default=False,
+        parse=last(values.switch),
+        switch=True,
+        meaning="debug logs; default off",
+    )
+    """Whether to log what helps to debug."""
+
+
+def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> SvcSettings:
+    """Read the command line (without the program's name) and the environment.
+
+    Anything wrong: one line on stderr, and `SystemExit` with status 2. `--version` and `--help`
+    answer on stdout and exit with 0.
+    """
+    options = options_of(SvcSettings)
+    given = read_options(command_line(PROGRAM, options), options, argv=argv, environ=environ)
+    return SvcSettings(**given)

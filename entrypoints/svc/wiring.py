@@ -1,0 +1,57 @@
+"""How the svc role is put together: the one place that knows its adapters."""
+
+from collections.abc import Callable, Sequence
+
+from dependency_injector import containers, providers
+from sanic import Blueprint
+
+from ...adapters.http.node_client import HttpNodeClient
+from ...domain.model.nodes import Nodes
+from ...domain.services.broadcast import Broadcast
+from ...ports.node_client import NodeClient
+from ..rest.app import build_app
+from ..rest.context import App
+from ..rest.metrics import Metrics
+from .context import SvcContext
+from .node_errors import tell_node_errors
+from .routes import svc_blueprints
+from .settings import PROGRAM, SvcSettings
+
+
+def _nodes(settings: SvcSettings) -> Callable[[], Nodes]:
+    fixed = Nodes(ready=settings.nodes)
+    return lambda: fixed
+
+
+def _broadcast(settings: SvcSettings, nodes: Callable[[], Nodes], client: NodeClient) -> Broadcast:
+    return Broadcast(
+        nodes=nodes,
+        client=client,
+        node_seconds=settings.node_timeout_seconds,
+        request_seconds=settings.request_timeout_seconds,
+    )
+
+
+def build_svc(context: SvcContext, blueprints: Sequence[Blueprint]) -> App:
+    """Make the application of svc; every answer tells what went wrong at nodes."""
+    app = build_app(PROGRAM, context, blueprints)
+    app.register_middleware(tell_node_errors, "response")
+    return app
+
+
+class SvcWiring(containers.DeclarativeContainer):
+    """Builds, and only builds: nothing here opens, reads or waits. Tests override providers."""
+
+    settings: providers.Dependency[SvcSettings] = providers.Dependency(instance_of=SvcSettings)
+
+    nodes: providers.Provider[Callable[[], Nodes]] = providers.Singleton(_nodes, settings)
+    client: providers.Provider[NodeClient] = providers.Singleton(HttpNodeClient)
+    broadcast: providers.Provider[Broadcast] = providers.Singleton(
+        _broadcast, settings, nodes, client
+    )
+    metrics: providers.Provider[Metrics] = providers.Singleton(Metrics)
+    app: providers.Provider[App] = providers.Singleton(
+        build_svc,
+        providers.Factory(SvcContext, broadcast=broadcast, metrics=metrics),
+        providers.Callable(svc_blueprints),
+    )
