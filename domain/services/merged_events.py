@@ -12,9 +12,9 @@ from attrs import define, field
 
 from ...ports.clock import Clock
 from ...ports.node_client import NodeClient, NodeRequest
-from ..model.errors import RequestError
 from ..model.merged_events import MergedEvents
 from ..model.nodes import Node
+from ..model.session_request import TooManyWatchers
 from ..model.stream_lines import Piece, Told
 from .node_leg import Arrived, BrokeOff, NodeLeg, Refusal
 
@@ -30,10 +30,6 @@ HEARTBEAT_SECONDS = 1.0
 
 _NOBODY = ""
 """No node: what is said of all of them."""
-
-
-class TooManyStreams(RequestError):
-    """As many streams are open as may be."""
 
 
 @define(kw_only=True, eq=False)
@@ -131,7 +127,7 @@ class MergedStreams:
     async def watching(
         self, nodes: Sequence[Node], request: NodeRequest, *, session_id: str
     ) -> AsyncIterator[MergedStream]:
-        """Open the stream of every node that has the session; raise `TooManyStreams`.
+        """Open the stream of every node that has the session; raise `TooManyWatchers`.
 
         In the block every node has begun, or is one of the stream's `refusals`. After it no
         connection is left.
@@ -150,7 +146,7 @@ class MergedStreams:
     def _check(self, nodes: int) -> None:
         legs = sum(stream.legs for stream in self._open)
         if len(self._open) >= MAX_STREAMS or (self._open and legs + nodes > MAX_LEGS):
-            raise TooManyStreams(
+            raise TooManyWatchers(
                 f"{len(self._open)} streams from {legs} nodes are open here already, out of"
                 f" {MAX_STREAMS} streams and {MAX_LEGS} nodes; watch less at a time."
             )

@@ -7,7 +7,8 @@ from sanic.response import HTTPResponse
 
 from ...domain.services.watcher import Ended, Watcher
 from ..rest.schema import parse_session_id
-from ..rest.streams import form_of
+from ..rest.stream_form import form_of
+from ..rest.streams import opening, shown
 from .context import NodeReq
 
 _log = structlog.get_logger()
@@ -20,15 +21,15 @@ async def get_events(request: NodeReq, session_id: str) -> HTTPResponse | None:
     form = form_of(",".join(request.headers.getall("accept", [])))
     if request.method == "HEAD":
         return HTTPResponse(content_type=form.content_type, headers=dict(form.headers))
-    opening = form.opening(session.session_id, session.state.value)
+    first = opening(form, session.session_id, session.state.value)
     with service.watching(session, form.spans) as watcher:
         answer = await request.respond(content_type=form.content_type, headers=dict(form.headers))
         ended = False
         try:
-            await answer.send(opening)
+            await answer.send(first)
             while not ended:
                 item = await watcher.next()
-                await answer.send(form.item(item, watcher))
+                await answer.send(shown(form, item, watcher))
                 ended = isinstance(item, Ended)
             await answer.eof()
         finally:

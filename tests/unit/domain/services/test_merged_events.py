@@ -10,13 +10,13 @@ import pytest
 from attrs import define, field
 
 from container_tracer.domain.model.nodes import Node
+from container_tracer.domain.model.session_request import TooManyWatchers
 from container_tracer.domain.model.stream_lines import Told
 from container_tracer.domain.services import merged_events
 from container_tracer.domain.services.merged_events import (
     QUEUE_PIECES,
     MergedStream,
     MergedStreams,
-    TooManyStreams,
 )
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.ports.errors import NodeUnreachable
@@ -291,7 +291,7 @@ async def test_more_streams_than_may_be_are_refused(
     monkeypatch.setattr(merged_events, limit, 1)
     streams = streams_of(a=Script([OPEN, None]), b=Script([OPEN, None]))
     async with watching(streams):
-        with pytest.raises(TooManyStreams, match="1 streams from 2 nodes are open here already"):
+        with pytest.raises(TooManyWatchers, match="1 streams from 2 nodes are open here already"):
             async with watching(streams):
                 pass
     async with watching(streams):
