@@ -15,6 +15,18 @@ class RuntimeUnsuitable(DiscoveryFailed):
     """A container runtime answers, but cannot tell what is needed: waiting does not help."""
 
 
+class ClusterUnavailable(DiscoveryFailed):
+    """The API of Kubernetes did not answer, or refused.
+
+    `status` is that of HTTP, 0 if there was none; `retry_after_seconds` is how long it asked to be
+    left alone.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.status, self.retry_after_seconds = status, retry_after_seconds
+
+
 class NodeUnreachable(PortError):
     """A node does not answer, or not in time, or broke its answer off."""
 
