@@ -14,6 +14,7 @@ from ...adapters.system.memory import keep_freed_memory
 from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
+from ..rest.tls import watching_files
 from .settings import PROGRAM, NodeSettings, read_settings
 from .wiring import NodeWiring
 
@@ -49,7 +50,8 @@ def main() -> None:
 async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     """Serve until a signal, then stop everything."""
     wiring = NodeWiring(settings=settings)
-    sessions, upkeep = wiring.sessions(), wiring.upkeep()
+    sessions, upkeep, tls = wiring.sessions(), wiring.upkeep(), wiring.tls()
+    context = tls[0].context if tls else None
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="worker")
@@ -59,9 +61,18 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     await asyncio.to_thread(sessions.prepare)
     await upkeep.start()
     with listener:
-        async with serving(wiring.app(), listener, grace_seconds=GRACE_SECONDS):
-            _log.info("node.serving", node=settings.node_name, **address_of(listener))
-            _warn_if_open(listener)
+        async with (
+            watching_files(tls),
+            serving(wiring.app(), listener, tls=context, grace_seconds=GRACE_SECONDS),
+        ):
+            _log.info(
+                "node.serving",
+                node=settings.node_name,
+                tls=settings.tls is not None,
+                **address_of(listener),
+            )
+            if settings.client_authority is None:
+                _warn_if_open(listener)
             await stopping.wait()
             _log.info("node.stopping", sessions=len(sessions.list()))
             try:

@@ -13,6 +13,8 @@ from ...domain.model.session import SessionState, TraceSession
 from ...domain.model.stats import SourceStats
 from ...domain.services.upkeep import Upkeep
 from ..rest.metrics import Metrics
+from ..rest.tls import RotatingTls
+from ..rest.tls_metrics import TlsMetrics
 from .inventory_metrics import InventoryMetrics
 
 _FATES = ("attributed", "unattributed", "lost", "malformed")
@@ -119,9 +121,12 @@ def _sessions(sessions: Sequence[TraceSession]) -> Metric:
 
 
 def node_metrics(
-    measured: Measured, choice: Callable[[], DiscoveryChoice], upkeep: Upkeep | None = None
+    measured: Measured,
+    choice: Callable[[], DiscoveryChoice],
+    upkeep: Upkeep | None = None,
+    tls: Sequence[RotatingTls] = (),
 ) -> Metrics:
-    """Make the metrics of a node, with those of the inventory where there is one."""
+    """Make the metrics of a node, with those of the inventory where there is one, and of TLS."""
 
     async def snapshot() -> Collector:
         watchers, watcher_drops = measured.watchers()
@@ -134,4 +139,5 @@ def node_metrics(
             watcher_drops=watcher_drops,
         )
 
-    return Metrics(snapshot, [InventoryMetrics(upkeep)] if upkeep else [])
+    inventory = [InventoryMetrics(upkeep)] if upkeep else []
+    return Metrics(snapshot, [*inventory, TlsMetrics(tls)])

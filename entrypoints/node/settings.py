@@ -10,10 +10,11 @@ from attrs import Factory, evolve, frozen
 
 from ...adapters.otlp.settings import OtlpSettings
 from ...domain.model.cri_sockets import endpoint_path
-from .. import jaeger_settings, values
+from .. import jaeger_settings, tls_settings, values
 from ..jaeger_settings import check_jaeger
 from ..options import command_line, last, option, options_of, read_options
 from ..otlp_settings import names_otlp_collector, otlp_settings
+from ..tls_settings import ServerTls, server_tls
 from ..values import Address, UnixAddress
 from .later import LATER, LATER_EXPORTERS, refuse_later
 
@@ -227,6 +228,35 @@ class NodeSettings:
     )
     """Attributes of the resource of everything that is exported."""
 
+    certificate: Path | None = tls_settings.file_option(
+        "--certfile",
+        "TRACER_TLS_CERT",
+        meaning="the server's certificate, PEM: only TLS is spoken then; may be replaced",
+    )
+    """File of the server's certificate and its issuers', or None."""
+
+    key: Path | None = tls_settings.file_option(
+        "--keyfile", "TRACER_TLS_KEY", meaning="the key of that certificate, PEM"
+    )
+    """File of that certificate's key, or None."""
+
+    client_authority: Path | None = tls_settings.file_option(
+        "--client-ca-file",
+        "TRACER_CLIENT_CA",
+        meaning="certificates, PEM: clients must show one that these have signed",
+    )
+    """File of the authorities that vouch for clients, or None."""
+
+    client_names: tuple[str, ...] = tls_settings.names_option(
+        "--client-name",
+        "TRACER_CLIENT_NAMES",
+        meaning="a name that a client's certificate must have; repeatable; default any",
+    )
+    """Names of which a client's certificate must have one, if there are any."""
+
+    tls: ServerTls | None = None
+    """What those four come to; None is plain HTTP."""
+
     verbose: bool = option(
         "--verbose",
         "TRACE_KUBE_VERBOSE",
@@ -253,7 +283,7 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
         settings = evolve(settings, exporters=_implied(settings, environ) or DEFAULT_EXPORTERS)
     try:
         refuse_later(environ)
-        settings = evolve(settings, otlp=otlp_settings(environ))
+        settings = evolve(settings, otlp=otlp_settings(environ), tls=_tls(settings))
         check_jaeger(
             environ,
             wanted=jaeger_settings.EXPORTER in settings.exporters,
@@ -264,6 +294,12 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
     except ValueError as error:
         parser.error(str(error))
     return settings
+
+
+def _tls(settings: NodeSettings) -> ServerTls | None:
+    return server_tls(
+        settings.certificate, settings.key, settings.client_authority, settings.client_names
+    )
 
 
 def _implied(settings: NodeSettings, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 
 from dependency_injector import containers, providers
@@ -35,8 +35,10 @@ from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ...ports.task_directory import TaskDirectory
 from ..rest.app import build_app
+from ..rest.client_certificates import client_certificates
 from ..rest.context import App
 from ..rest.metrics import Metrics
+from ..rest.tls import RotatingTls, server_uses
 from .context import NodeContext
 from .hooks import built_in_hooks
 from .metrics import node_metrics
@@ -187,8 +189,11 @@ class NodeWiring(containers.DeclarativeContainer):
         repository=repository,
         clock=clock,
     )
+    tls: providers.Provider[Sequence[RotatingTls]] = providers.Singleton(
+        server_uses, settings.provided.tls
+    )
     metrics: providers.Provider[Metrics] = providers.Singleton(
-        node_metrics, sessions, choice, upkeep
+        node_metrics, sessions, choice, upkeep, tls
     )
     app: providers.Provider[App] = providers.Singleton(
         build_app,
@@ -197,4 +202,5 @@ class NodeWiring(containers.DeclarativeContainer):
             NodeContext, pods=inventory, sessions=sessions, choice=choice, metrics=metrics
         ),
         providers.Callable(node_blueprints),
+        providers.Callable(client_certificates, settings.provided.tls),
     )

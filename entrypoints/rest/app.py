@@ -5,6 +5,7 @@ from typing import cast
 
 from sanic import Blueprint, Config, Request, Sanic
 
+from .client_certificates import ClientCertificates
 from .context import ApiRequest, App, Context
 from .errors import ProblemHandler
 from .middleware import install_middleware
@@ -12,7 +13,12 @@ from .middleware import install_middleware
 REQUEST_MAX_BYTES = 256 * 1024
 
 
-def build_app(name: str, context: Context, blueprints: Iterable[Blueprint]) -> App:
+def build_app(
+    name: str,
+    context: Context,
+    blueprints: Iterable[Blueprint],
+    certificates: ClientCertificates | None = None,
+) -> App:
     """Put routes, errors and middleware together; nothing is opened yet.
 
     `env_prefix` is empty so that no variable of the environment called SANIC_* has a say.
@@ -33,7 +39,7 @@ def build_app(name: str, context: Context, blueprints: Iterable[Blueprint]) -> A
         error_handler=ProblemHandler(),
         configure_logging=False,
     )
-    install_middleware(app)
+    install_middleware(app, certificates)
     for blueprint in blueprints:
         app.blueprint(blueprint)
     return app

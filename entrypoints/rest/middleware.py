@@ -9,6 +9,7 @@ from sanic.exceptions import SanicException
 from sanic.response import BaseHTTPResponse
 
 from ...domain.model.trace_context import read_span_context
+from .client_certificates import ClientCertificates
 from .context import App, Req
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -24,9 +25,11 @@ class UnsupportedMediaType(SanicException):
     quiet = True
 
 
-def install_middleware(app: App) -> None:
+def install_middleware(app: App, certificates: ClientCertificates | None = None) -> None:
     """Let every request of the application pass through here."""
     app.register_middleware(begin, "request")
+    if certificates:
+        app.register_middleware(certificates.check, "request")
     app.register_middleware(require_json, "request")
     app.register_middleware(finish, "response")
 

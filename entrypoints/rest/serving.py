@@ -15,6 +15,7 @@ from typing import Protocol
 from sanic.server.async_server import AsyncioServer
 
 from .context import App
+from .tls import HANDSHAKE_SECONDS
 
 _CHECK_SECONDS = 0.02
 
@@ -34,8 +35,9 @@ async def serving(
     Idle connections are closed at once when the block ends; requests that are still being
     answered after `grace_seconds` are cut off.
     """
+    handshake = {"ssl_handshake_timeout": HANDSHAKE_SECONDS} if tls else {}
     server = await app.create_server(
-        sock=sock, ssl=tls, asyncio_server_kwargs={"start_serving": False}
+        sock=sock, ssl=tls, asyncio_server_kwargs={"start_serving": False, **handshake}
     )
     if server is None or server.server is None:
         raise RuntimeError("Sanic made no server.")

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -29,6 +30,7 @@ class Node:
     name: str
     process: "subprocess.Popen[str]"
     log: Path
+    client: ssl.SSLContext | None = None
 
     def ask(
         self,
@@ -44,7 +46,9 @@ class Node:
             self.url + path, data=data, method=method, headers={"Content-Type": content_type}
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+            with urllib.request.urlopen(  # noqa: S310
+                request, timeout=20, context=self.client
+            ) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -74,7 +78,7 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Start nodes, each with a name of its own; stop what still runs at the end."""
     nodes: list[Node] = []
 
-    def start(*flags: str) -> Node:
+    def start(*flags: str, client: ssl.SSLContext | None = None) -> Node:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
         name = f"test-{os.getpid()}-{port}"
@@ -88,7 +92,8 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
             process = subprocess.Popen(
                 command, stdout=subprocess.DEVNULL, stderr=stderr, text=True, cwd=tmp_path
             )
-        nodes.append(Node(f"http://127.0.0.1:{port}", name, process, log))
+        scheme = "https" if client else "http"
+        nodes.append(Node(f"{scheme}://127.0.0.1:{port}", name, process, log, client))
         wait_for(lambda: answers(nodes[-1]), "the node to answer")
         return nodes[-1]
 

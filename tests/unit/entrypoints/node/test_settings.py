@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from attrs import fields
+from attrs import NOTHING, fields
 
 from container_tracer import __version__
 from container_tracer.entrypoints.node.settings import NodeSettings, read_settings
@@ -321,7 +321,7 @@ def test_an_address_is_written_as_it_is_given(text: str) -> None:
 
 
 def test_every_setting_is_frozen_and_has_a_default() -> None:
-    assert all(one.default is not None for one in fields(NodeSettings))
+    assert all(one.default is not NOTHING for one in fields(NodeSettings))
 
 
 def test_the_address_may_be_a_socket() -> None:
