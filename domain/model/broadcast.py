@@ -22,9 +22,16 @@ _NOT_READY = 503
 class NodeRefusal(RequestError):
     """Nodes refuse what was asked of them: the problem of one of them, which is passed on."""
 
-    def __init__(self, reply: NodeReply) -> None:
-        super().__init__(reply.detail)
-        self.status, self.title, self.type = reply.status, reply.title, reply.type
+    def __init__(
+        self, message: str, *, status: int = 400, title: str = "", type_uri: str = "about:blank"
+    ) -> None:
+        super().__init__(message)
+        self.status, self.title, self.type_uri = status, title, type_uri
+
+    @classmethod
+    def of(cls, reply: NodeReply) -> "NodeRefusal":
+        """Take the problem that a node answered with."""
+        return cls(reply.detail, status=reply.status, title=reply.title, type_uri=reply.type_uri)
 
 
 @frozen(kw_only=True)

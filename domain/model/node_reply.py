@@ -40,7 +40,7 @@ class NodeReply:
     members: Mapping[str, str] = field(factory=dict)
     title: str = ""
     detail: str = ""
-    type: str = "about:blank"
+    type_uri: str = "about:blank"
 
     @property
     def error(self) -> NodeError:
@@ -70,7 +70,7 @@ def _problem(node: str, status: int, members: Mapping[str, str]) -> NodeReply:
         status=status,
         title=_text(members, "title") or "Error",
         detail=_text(members, "detail") or f"answers {_named(status)}",
-        type=_text(members, "type") or "about:blank",
+        type_uri=_text(members, "type") or "about:blank",
     )
 
 

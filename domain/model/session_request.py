@@ -50,7 +50,8 @@ class SessionRequest:
     `exporters` of None means those the node was started with. With `lease_ns` the session is
     deleted when nobody has asked for it for so long; 0 is never. `vmm` says that of a container
     in a virtual machine the VMM is wanted. With `wait_for_pods` nothing needs to match yet, and
-    the session goes on when nothing does any more. `caller` is the span that asks for it.
+    the session goes on when nothing does any more. `caller` is the span that asks for it. `group`
+    is an id that the sessions of several nodes share, or the empty string.
     """
 
     selector: ContainerSelector
@@ -65,3 +66,4 @@ class SessionRequest:
     vmm: bool = False
     wait_for_pods: bool = False
     caller: SpanContext | None = None
+    group: str = ""

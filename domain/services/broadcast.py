@@ -79,7 +79,7 @@ def check(replies: Replies) -> None:
     if replies.done:
         return
     if refusal := replies.refusal:
-        raise NodeRefusal(refusal)
+        raise NodeRefusal.of(refusal)
     failures = [one.error for one in replies.failed]
     raise NodesFailed(f"No node did what was asked. {sentence(failures)}.")
 

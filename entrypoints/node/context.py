@@ -40,8 +40,8 @@ class Sessions(Protocol):
     async def create(self, request: SessionRequest) -> TraceSession:
         """Make a session, and start it if the request says so."""
 
-    def get(self, session_id: str) -> TraceSession:
-        """Return a session; raise `UnknownSession`."""
+    def find(self, known_as: str) -> Sequence[TraceSession]:
+        """Return the session of an id, or those of a group; raise `UnknownSession`."""
 
     async def start(self, session_id: str, *, caller: SpanContext | None = None) -> None:
         """Let a session trace; one that does is left alone."""

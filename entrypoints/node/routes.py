@@ -1,7 +1,7 @@
 """The routes of the node role: what each request of the API does."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from attrs import evolve
@@ -88,10 +88,12 @@ async def get_summaries(request: NodeReq, session_id: str) -> HTTPResponse:
 async def change_session(request: NodeReq, session_id: str) -> HTTPResponse:
     """Let a session run, or not."""
     sessions = request.app.ctx.sessions
-    known = sessions.get(parse_session_id(session_id)).session_id
-    run = parse_run(request.body)
-    change = sessions.start(known, caller=request.ctx.caller) if run else sessions.stop(known)
-    await _to_its_end(change)
+    meant = [one.session_id for one in sessions.find(parse_session_id(session_id))]
+    if parse_run(request.body):
+        changes = [sessions.start(one, caller=request.ctx.caller) for one in meant]
+    else:
+        changes = [sessions.stop(one) for one in meant]
+    await _to_its_end(_all(changes))
     return json_answer({})
 
 
@@ -101,7 +103,8 @@ async def delete_sessions(request: NodeReq, session_id: str) -> HTTPResponse:
     if session_id == ALL:
         await _to_its_end(sessions.delete_all())
     else:
-        await _to_its_end(sessions.delete(parse_session_id(session_id)))
+        meant = sessions.find(parse_session_id(session_id))
+        await _to_its_end(_all([sessions.delete(one.session_id) for one in meant]))
     return json_answer({})
 
 
@@ -124,7 +127,14 @@ async def _describe(request: NodeReq, sessions: Sequence[TraceSession]) -> Json:
 def _chosen(sessions: Sessions, session_id: str) -> Sequence[TraceSession]:
     if session_id == ALL:
         return sessions.list()
-    return [sessions.get(parse_session_id(session_id))]
+    return sessions.find(parse_session_id(session_id))
+
+
+async def _all(changes: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Change the sessions of a group, each of them even if another cannot be."""
+    for end in await asyncio.gather(*changes, return_exceptions=True):
+        if isinstance(end, BaseException):
+            raise end
 
 
 async def _to_its_end(change: Coroutine[Any, Any, T]) -> T:

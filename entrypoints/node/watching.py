@@ -17,7 +17,7 @@ _log = structlog.get_logger()
 async def get_events(request: NodeReq, session_id: str) -> HTTPResponse | None:
     """Show a session's spans as they come, until its run is over or the client has gone."""
     service = request.app.ctx.sessions
-    session = service.get(parse_session_id(session_id))
+    session = service.find(parse_session_id(session_id))[-1]
     form = form_of(",".join(request.headers.getall("accept", [])))
     if request.method == "HEAD":
         return HTTPResponse(content_type=form.content_type, headers=dict(form.headers))

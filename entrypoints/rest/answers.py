@@ -159,7 +159,7 @@ def session_answer(session: TraceSession, statistics: SessionStats, *, node: str
         "Created": rfc3339(session.created_ns),
         "Started": rfc3339(session.started_ns),
         "Ended": rfc3339(session.ended_ns),
-        "Group": "",
+        "Group": request.group,
         "TraceId": session.trace_id.hex(),
         "Statistics": statistics_answer(statistics),
     }

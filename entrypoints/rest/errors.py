@@ -37,6 +37,7 @@ from ...ports.errors import (
     EventUnavailable,
     ExportFailed,
     NodesFailed,
+    NoNodes,
     PortError,
     TracingUnavailable,
 )
@@ -67,6 +68,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     DiscoveryFailed: HTTPStatus.SERVICE_UNAVAILABLE,
     ExportFailed: HTTPStatus.SERVICE_UNAVAILABLE,
     NodesFailed: HTTPStatus.BAD_GATEWAY,
+    NoNodes: HTTPStatus.SERVICE_UNAVAILABLE,
     RequestError: HTTPStatus.BAD_REQUEST,
     PortError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -92,7 +94,9 @@ class Problem:
 def problem_of(error: BaseException) -> Problem:
     """Turn whatever ended a request into what its client may know of it."""
     if isinstance(error, NodeRefusal):
-        return Problem(status=error.status, title=error.title, detail=str(error), type=error.type)
+        return Problem(
+            status=error.status, title=error.title, detail=str(error), type=error.type_uri
+        )
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is not None and isinstance(error, TracerError):
         words = _words(type(error).__name__)

@@ -64,6 +64,7 @@ def parse_session_request(body: bytes) -> SessionRequest:
         lease_ns=values.get("lease", 0),
         wait_for_pods=values.get("wait-for-pods", False),
         vmm=values.get("vmm", False),
+        group=values.get("group", ""),
     )
 
 
@@ -77,13 +78,17 @@ def parse_run(body: bytes) -> bool:
 
 def parse_session_id(text: str) -> str:
     """Read an id from a path; raise `UnknownSession` for what no session can be called."""
-    digits = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_SESSION_ID))
-    if not digits or int(text) > MAX_SESSION_ID:
+    if not _is_id(text):
         raise UnknownSession(
             f"There is no trace session {_SHORT.repr(text)}: an id is a decimal number of"
             f" at most {MAX_SESSION_ID}, or 'all' with GET and DELETE."
         )
     return str(int(text))
+
+
+def _is_id(text: str) -> bool:
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_SESSION_ID))
+    return digits and int(text) <= MAX_SESSION_ID
 
 
 def _read(body: bytes, keys: Mapping[str, _Key]) -> dict[str, Any]:
@@ -161,6 +166,12 @@ def _name(key: str, value: object, limit: int = MAX_NAME_CHARACTERS) -> str:
     if len(text) > limit:
         raise MalformedBody(f"Key {key!r} has {len(text)} characters; at most {limit} are allowed.")
     return text
+
+
+def _group(key: str, value: object) -> str:
+    if not isinstance(value, str) or not _is_id(value) or not int(value):
+        raise _wrong(key, value, f"a string with a decimal number from 1 to {MAX_SESSION_ID}")
+    return str(int(value))
 
 
 def _boolean(key: str, value: object) -> bool:
@@ -245,4 +256,5 @@ _SESSION_KEYS: Mapping[str, _Key] = _keys(
     lease=_duration,
     vmm=_boolean,
     wait_for_pods=_boolean,
+    group=_group,
 )

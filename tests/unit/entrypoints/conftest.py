@@ -147,6 +147,10 @@ class StandInSessions:
             raise UnknownSession(f"There is no trace session {session_id!r} on this node.")
         return self.kept[session_id]
 
+    def find(self, known_as: str) -> Sequence[TraceSession]:
+        group = [one for one in self.kept.values() if one.request.group == known_as]
+        return group or [self.get(known_as)]
+
     async def start(self, session_id: str, *, caller: SpanContext | None = None) -> None:
         self.calls.append(f"start {session_id}")
         self.callers.append(caller)

@@ -510,3 +510,25 @@ async def test_without_a_caller_each_run_has_a_trace_of_its_own(world: Any) -> N
     (one, no_parent), (two, _) = traces(world)
     assert (one, two, no_parent) == (first, session.trace_id, b"")
     assert one != two
+
+
+async def test_a_session_is_found_by_its_id_or_with_its_group(world: Any) -> None:
+    world.container("web", 100)
+    first, second, alone = [
+        await world.sessions.create(evolve(world.request(run=False), group=group))
+        for group in ("7", "7", "")
+    ]
+    assert world.sessions.find("7") == [first, second]
+    assert world.sessions.find(second.session_id) == [second]
+    assert world.sessions.find(alone.session_id) == [alone]
+    for unknown in ("8", ""):
+        with pytest.raises(UnknownSession):
+            world.sessions.find(unknown)
+
+
+async def test_a_group_that_is_named_like_a_session_does_not_hide_it(world: Any) -> None:
+    world.container("web", 100)
+    victim = await world.sessions.create(world.request(run=False))
+    namesake = evolve(world.request(run=False), group=victim.session_id)
+    await world.sessions.create(namesake)
+    assert world.sessions.find(victim.session_id) == [victim]

@@ -485,3 +485,24 @@ async def test_a_session_says_what_trace_it_is_in(node: Any) -> None:
     node.sessions.kept[session_id].trace_id = CALLER.trace_id
     answer = await node.ask("GET", f"/v1/trace-session/{session_id}")
     assert answer.json[session_id]["TraceId"] == TRACE
+
+
+async def test_sessions_of_a_group_are_asked_for_changed_and_deleted_by_its_id(node: Any) -> None:
+    made = {next(iter((await node.create(group="007")).json)) for _ in range(2)}
+    (alone,) = (await node.create()).json
+    described = (await node.ask("GET", "/v1/trace-session/7")).json
+    assert {key: one["Group"] for key, one in described.items()} == dict.fromkeys(made, "7")
+    assert set((await node.ask("GET", "/v1/trace-session/7/summary")).json) == made
+    assert (await node.ask("PUT", "/v1/trace-session/7", json={"Run": True})).status == 200
+    running = {key for key, one in node.sessions.kept.items() if one.running}
+    assert running == made
+    assert (await node.ask("DELETE", "/v1/trace-session/7")).status == 200
+    assert set(node.sessions.kept) == {alone}
+    assert (await node.ask("GET", "/v1/trace-session/7")).status == 404
+
+
+async def test_a_group_is_a_decimal_number_of_64_bits_in_a_string(node: Any) -> None:
+    for wrong in (7, "0", "-1", "x", "", "18446744073709551616", "\u0667"):
+        answer = await node.create(group=wrong)
+        assert (answer.status, node.sessions.kept) == (400, {}), wrong
+        assert "'group'" in answer.json["detail"]
