@@ -84,20 +84,38 @@ class MergedEvents:
         body = {"time": self._time, **sums, "containers": containers, "nodes": streaming}
         return Told(kind="heartbeat", body=body)
 
-    def end(self) -> Told:
-        """Say how it ended on all nodes together, and sum up their statistics."""
+    def end(self, stopped: str = "") -> Told:
+        """Say how it ended on all nodes together, and sum up their statistics.
+
+        `stopped` is why it ends although the streams of nodes go on.
+        """
         ends = {node: leg.ended for node, leg in self._legs.items() if leg.ended is not None}
         broken = {node: leg.broken for node, leg in self._legs.items() if leg.broken}
         errors = {node: error for node, end in ends.items() if (error := _text(end, "error"))}
         body = {
-            "reason": _named({node: _text(end, "reason") for node, end in ends.items()})
-            or "the streams of all nodes broke off",
-            "state": _last_state(_text(end, "state") for end in ends.values()),
+            "reason": stopped or self._reason(ends),
+            "state": self._state(ends),
             "error": _joined([*_each(errors), *_each(broken)]),
             "statistics": summed({node: end.get("statistics") for node, end in ends.items()}),
             "broken": broken,
         }
         return Told(kind="end", body=body)
+
+    def _reason(self, ends: Mapping[str, Mapping[str, Any]]) -> str:
+        reasons = {node: _text(end, "reason") for node, end in ends.items()}
+        return _named(reasons) or "the streams of all nodes broke off"
+
+    def _state(self, ends: Mapping[str, Mapping[str, Any]]) -> str:
+        """Say how it is on the nodes that have not broken off: failed if there is none."""
+        going_on = {
+            _text(leg.opening, "state")
+            for leg in self._legs.values()
+            if leg.ended is None and not leg.broken
+        }
+        ended = {_text(end, "state") for end in ends.values()}
+        if "failed" in ended or not ended | going_on:
+            return "failed"
+        return _state(ended | going_on)
 
     def _beat(self, leg: _Leg, body: Mapping[str, Any]) -> None:
         leg.so_far = {key: _number(body, key) for key in _SO_FAR}
@@ -145,12 +163,6 @@ def _sum(one: object, other: object) -> object:
 def _state(states: Iterable[str]) -> str:
     known = set(states)
     return next((state for state in _STATES if state in known), "")
-
-
-def _last_state(states: Iterable[str]) -> str:
-    """Of states in the end: failed if it is that anywhere, or if nobody could say."""
-    known = set(states)
-    return "failed" if not known or "failed" in known else _state(known)
 
 
 def _named(texts: Mapping[str, str]) -> str:

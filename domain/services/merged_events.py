@@ -13,10 +13,11 @@ from attrs import define, field
 from ...ports.clock import Clock
 from ...ports.node_client import NodeClient, NodeRequest
 from ..model.merged_events import MergedEvents
+from ..model.node_reply import NodeReply
 from ..model.nodes import Node
 from ..model.session_request import TooManyWatchers
 from ..model.stream_lines import Piece, Told
-from .node_leg import Arrived, BrokeOff, NodeLeg, Refusal
+from .node_leg import Arrived, BrokeOff, NodeLeg
 
 MAX_STREAMS = 256
 
@@ -34,7 +35,7 @@ _NOBODY = ""
 
 @define(kw_only=True, eq=False)
 class MergedStream:
-    """One client's stream. `refusals` are the nodes that are not in it, and why.
+    """One client's stream. `refusals` are the replies of the nodes that are not in it.
 
     `streaming` are those of which more is to come.
     """
@@ -42,10 +43,11 @@ class MergedStream:
     client: NodeClient
     clock: Clock
     merged: MergedEvents
-    refusals: dict[str, Refusal] = field(factory=dict)
+    refusals: dict[str, NodeReply] = field(factory=dict)
     streaming: set[str] = field(factory=set)
     _legs: list[asyncio.Task[None]] = field(factory=list)
     _beating: asyncio.Task[None] | None = None
+    _stopped: str = ""
     _arrived: asyncio.Queue[Arrived] = field(factory=lambda: asyncio.Queue(QUEUE_PIECES))
 
     @property
@@ -72,7 +74,14 @@ class MergedStream:
             item = self._heard(*await self._arrived.get())
             if item is not None:
                 yield item
-        yield self.merged.end()
+        yield self.merged.end(self._stopped)
+
+    def stop(self, reason: str) -> None:
+        """Let it end now, whatever the nodes do."""
+        self._stopped = reason
+        self.streaming.clear()
+        if self._arrived.empty():
+            self._arrived.put_nowait((_NOBODY, Told(kind="heartbeat")))
 
     async def close(self) -> None:
         """Hang up on every node."""
@@ -81,7 +90,7 @@ class MergedStream:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _note(self, node: str, opening: Told | Refusal) -> None:
+    def _note(self, node: str, opening: Told | NodeReply) -> None:
         if isinstance(opening, Told):
             self.merged.open(node, opening)
             self.streaming.add(node)
@@ -117,6 +126,7 @@ class MergedStreams:
     clock: Clock
     node_seconds: float
     _open: set[MergedStream] = field(factory=set)
+    _stopped: str = ""
 
     @property
     def watchers(self) -> int:
@@ -138,10 +148,18 @@ class MergedStreams:
         self._open.add(stream)
         try:
             await stream.open(nodes, request, seconds=self.node_seconds)
+            if self._stopped:
+                stream.stop(self._stopped)
             yield stream
         finally:
             self._open.discard(stream)
             await stream.close()
+
+    def stop(self, reason: str) -> None:
+        """Let all streams end, and those that are being opened."""
+        self._stopped = reason
+        for stream in self._open:
+            stream.stop(reason)
 
     def _check(self, nodes: int) -> None:
         legs = sum(stream.legs for stream in self._open)

@@ -7,7 +7,8 @@ import structlog
 from attrs import define, field, frozen
 
 from ...ports.errors import NodeUnreachable
-from ...ports.node_client import NodeAnswer, NodeClient, NodeRequest, NodeStream
+from ...ports.node_client import NodeClient, NodeRequest, NodeStream
+from ..model.node_reply import NodeReply, failed, read_reply
 from ..model.nodes import Node
 from ..model.stream_lines import LineCutter, MalformedStream, Piece, Told
 
@@ -16,7 +17,7 @@ STREAM_TYPE = "application/x-ndjson"
 SILENCE_SECONDS = 15.0
 """A node says something every second; one that says nothing for so long is gone."""
 
-_OK = 200
+_OK, _REDIRECTED = 200, 300
 
 _log = structlog.get_logger()
 
@@ -28,14 +29,11 @@ class BrokeOff:
     why: str
 
 
-Refusal: TypeAlias = NodeAnswer | NodeUnreachable
-"""Why a node has no stream: what it answered instead, or why it did not answer."""
-
 Arrived: TypeAlias = tuple[str, Piece | BrokeOff]
 """What came, and the name of the node it came from."""
 
 
-def _future() -> "asyncio.Future[Told | Refusal]":
+def _future() -> "asyncio.Future[Told | NodeReply]":
     return asyncio.get_running_loop().create_future()
 
 
@@ -50,7 +48,7 @@ class NodeLeg:
     node: Node
     client: NodeClient
     arrived: "asyncio.Queue[Arrived]"
-    opening: "asyncio.Future[Told | Refusal]" = field(factory=_future)
+    opening: "asyncio.Future[Told | NodeReply]" = field(factory=_future)
 
     async def carry(self, request: NodeRequest, *, seconds: float) -> None:
         """Ask the node, which must begin within `seconds`, and pass on all it says."""
@@ -74,15 +72,20 @@ class NodeLeg:
             await self._break_off("its stream failed; the log says more")
 
     async def _take(self, answer: NodeStream, limit: asyncio.Timeout) -> None:
-        if answer.status != _OK:
-            body = await answer.body()
-            self.opening.set_result(
-                NodeAnswer(status=answer.status, content_type=answer.content_type, body=body)
-            )
-        elif answer.content_type != STREAM_TYPE:
+        if answer.status == _OK and answer.content_type == STREAM_TYPE:
+            await self._pass_on(answer, limit)
+        elif answer.status < _REDIRECTED:
             raise MalformedStream("it answers without a stream of events")
         else:
-            await self._pass_on(answer, limit)
+            body = await answer.body()
+            self.opening.set_result(
+                read_reply(
+                    self.node.name,
+                    status=answer.status,
+                    content_type=answer.content_type,
+                    body=body,
+                )
+            )
 
     async def _pass_on(self, answer: NodeStream, limit: asyncio.Timeout) -> None:
         cutter = LineCutter()
@@ -105,6 +108,6 @@ class NodeLeg:
 
     async def _break_off(self, why: str) -> None:
         if not self.opening.done():
-            self.opening.set_result(NodeUnreachable(why))
+            self.opening.set_result(failed(self.node.name, why))
         else:
             await self.arrived.put((self.node.name, BrokeOff(why)))

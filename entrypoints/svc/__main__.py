@@ -43,6 +43,7 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
             _log.info("svc.serving", nodes=len(settings.nodes), **address_of(listener))
             await stopping.wait()
             _log.info("svc.stopping")
+            wiring.streams().stop("tracer-svc shut down; the session goes on")
     await wiring.client().close()
 
 

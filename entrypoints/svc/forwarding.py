@@ -28,13 +28,15 @@ class Forwarded:
     patterns: Sequence[str]
 
 
-def forwarded(request: SvcReq, path: str, *, body: bytes = b"") -> Forwarded:
+def forwarded(
+    request: SvcReq, path: str, *, body: bytes = b"", accept: str = "application/json"
+) -> Forwarded:
     """Turn a client's request into that for nodes; `path` is made of what was understood."""
     query = query_of(request)
     rest = [(name, one) for name, given in query.items() if name != NODE for one in given]
     headers = {name: _header(request, name) for name in FORWARDED}
     headers[REQUEST_ID_HEADER] = request.ctx.request_id
-    headers["Accept"] = "application/json"
+    headers["Accept"] = accept
     if body:
         headers["Content-Type"] = "application/json"
     return Forwarded(

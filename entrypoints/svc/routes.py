@@ -11,6 +11,7 @@ from ..rest.json_answer import json_answer
 from ..rest.routing import add_route, node_openapi, server_blueprint
 from .context import SvcReq
 from .forwarding import forwarded
+from .watching import get_events
 
 
 def svc_blueprints() -> Sequence[Blueprint]:
@@ -18,6 +19,7 @@ def svc_blueprints() -> Sequence[Blueprint]:
     api = Blueprint("v1", version=1)
     add_route(api, "/pods", GET=get_pods)
     add_route(api, "/trace-hooks", GET=get_hooks)
+    add_route(api, "/trace-session/<session_id:str>/events", GET=get_events)
     return api, server_blueprint(readyz=readyz, openapi=node_openapi())
 
 

@@ -6,8 +6,11 @@ from dependency_injector import containers, providers
 from sanic import Blueprint
 
 from ...adapters.http.node_client import HttpNodeClient
+from ...adapters.system.clock import SystemClock
 from ...domain.model.nodes import Nodes
 from ...domain.services.broadcast import Broadcast
+from ...domain.services.merged_events import MergedStreams
+from ...ports.clock import Clock
 from ...ports.node_client import NodeClient
 from ..rest.app import build_app
 from ..rest.context import App
@@ -32,6 +35,10 @@ def _broadcast(settings: SvcSettings, nodes: Callable[[], Nodes], client: NodeCl
     )
 
 
+def _streams(settings: SvcSettings, client: NodeClient, clock: Clock) -> MergedStreams:
+    return MergedStreams(client=client, clock=clock, node_seconds=settings.node_timeout_seconds)
+
+
 def build_svc(context: SvcContext, blueprints: Sequence[Blueprint]) -> App:
     """Make the application of svc; every answer tells what went wrong at nodes."""
     app = build_app(PROGRAM, context, blueprints)
@@ -49,9 +56,13 @@ class SvcWiring(containers.DeclarativeContainer):
     broadcast: providers.Provider[Broadcast] = providers.Singleton(
         _broadcast, settings, nodes, client
     )
+    clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
+    streams: providers.Provider[MergedStreams] = providers.Singleton(
+        _streams, settings, client, clock
+    )
     metrics: providers.Provider[Metrics] = providers.Singleton(Metrics)
     app: providers.Provider[App] = providers.Singleton(
         build_svc,
-        providers.Factory(SvcContext, broadcast=broadcast, metrics=metrics),
+        providers.Factory(SvcContext, broadcast=broadcast, streams=streams, metrics=metrics),
         providers.Callable(svc_blueprints),
     )

@@ -126,6 +126,15 @@ def test_where_all_nodes_break_off_the_whole_has_failed() -> None:
     assert body["statistics"] == {}
 
 
+def test_a_stream_that_is_stopped_here_leaves_the_session_as_it_is() -> None:
+    body = merged(a="running").end("this server shut down").body
+    assert (body["reason"], body["state"], body["error"]) == (
+        "this server shut down",
+        "running",
+        "",
+    )
+
+
 def test_reasons_that_differ_are_told_with_their_nodes_and_not_without_end() -> None:
     names = [f"n{number}" for number in range(MAX_NAMED + 3)]
     events = merged(**dict.fromkeys(names, "running"), z="running")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from attrs import define, field
 
+from container_tracer.domain.model.node_reply import Outcome
 from container_tracer.domain.model.nodes import Node
 from container_tracer.domain.model.session_request import TooManyWatchers
 from container_tracer.domain.model.stream_lines import Told
@@ -165,7 +166,7 @@ async def test_nothing_is_told_before_every_node_has_opened() -> None:
 async def test_nodes_without_the_session_or_without_an_answer_are_refusals() -> None:
     streams = streams_of(
         a=Script(),
-        b=Script([b'{"title": "Unknown session"}'], 404, "application/problem+json"),
+        b=Script([b'{"detail": "There is none."}'], 404, "application/problem+json"),
         c=Script(unreachable="cannot be reached: connection refused"),
         d=Script([b"<html>"], content_type="text/html"),
         e=Script([SPAN]),
@@ -173,18 +174,15 @@ async def test_nodes_without_the_session_or_without_an_answer_are_refusals() -> 
     )
     async with watching(streams) as stream:
         assert kinds(await read(stream)) == ["open", "spans", "end"]
-    refusals = {name: refusal for name, refusal in stream.refusals.items() if name != "b"}
-    assert {name: str(refusal) for name, refusal in refusals.items()} == {
+    assert {name: reply.detail for name, reply in stream.refusals.items()} == {
+        "b": "There is none.",
         "c": "cannot be reached: connection refused",
         "d": "its stream cannot be understood: it answers without a stream of events",
         "e": "its stream cannot be understood: it does not begin with its opening",
         "f": "its stream cannot be understood: it stops without an end",
     }
-    assert stream.refusals["b"] == NodeAnswer(
-        status=404,
-        content_type="application/problem+json",
-        body=b'{"title": "Unknown session"}',
-    )
+    outcomes = {name: reply.outcome for name, reply in stream.refusals.items()}
+    assert outcomes == {"b": Outcome.ABSENT, **dict.fromkeys("cdef", Outcome.FAILED)}
 
 
 async def test_a_node_that_does_not_begin_in_time_is_left_out() -> None:
@@ -192,7 +190,7 @@ async def test_a_node_that_does_not_begin_in_time_is_left_out() -> None:
     streams.node_seconds = 0.05
     async with watching(streams) as stream:
         assert kinds(await read(stream)) == ["open", "spans", "end"]
-    assert str(stream.refusals["b"]) == "did not begin its stream within 0.05 s"
+    assert stream.refusals["b"].detail == "did not begin its stream within 0.05 s"
 
 
 async def test_a_node_that_breaks_off_does_not_end_the_others() -> None:
@@ -282,6 +280,20 @@ async def test_hearts_beat_while_the_client_listens() -> None:
         assert kinds([await anext(items) for _ in range(4)]) == ["open", *["heartbeat"] * 3]
         script.go.set()
         assert kinds([item async for item in items])[-1] == "end"
+
+
+async def test_streams_that_are_stopped_end_with_the_reason_and_so_do_later_ones() -> None:
+    streams = streams_of(a=Script([OPEN, None]))
+    async with watching(streams) as stream:
+        reading = asyncio.create_task(read(stream))
+        await asyncio.sleep(0)
+        streams.stop("this server shut down")
+        _, end = await reading
+    async with watching(streams) as later:
+        _, other = await read(later)
+    for one in (end, other):
+        assert isinstance(one, Told)
+        assert (one.body["reason"], one.body["state"]) == ("this server shut down", "running")
 
 
 @pytest.mark.parametrize("limit", ["MAX_STREAMS", "MAX_LEGS"])
