@@ -1,4 +1,4 @@
-"""`container-tracer`: what a person types."""
+"""`container-tracer`, and as a plug-in of kubectl, `kubectl ctrace`: what a person types."""
 
 import os
 import signal
@@ -6,16 +6,22 @@ import sys
 
 from .commands import COMMANDS
 from .exit_codes import SIGNALLED
+from .program import CLIENT, PLUGIN, Program
 from .running import run
 
 
-def main() -> None:
+def main(program: Program = CLIENT) -> None:
     """Run one command, and exit with its code."""
     try:
-        code = run(sys.argv[1:], os.environ, COMMANDS)
+        code = run(sys.argv[1:], os.environ, COMMANDS, program)
     except KeyboardInterrupt:  # before the command listens to signals, or after
         code = SIGNALLED + signal.SIGINT
     sys.exit(code)
+
+
+def plugin() -> None:
+    """Do so as kubectl's plug-in."""
+    main(PLUGIN)
 
 
 if __name__ == "__main__":

@@ -3,24 +3,17 @@
 import argparse
 from collections.abc import Awaitable, Callable, Mapping
 
-from attrs import field, frozen
+from attrs import frozen
 
 from .output import Output
+from .server import Server
 from .stopping import Stop
+
+NO_SERVER = "Sessions live in a tracer: name it with --server URL, or --cluster."
 
 
 class UsageError(Exception):
     """What was asked for makes no sense; the text says why."""
-
-
-@frozen(kw_only=True)
-class Server:
-    """Where the tracer is; an empty `url` is a private node, for this command alone."""
-
-    url: str = ""
-    token: str = field(default="", repr=False)
-    mount_tracefs: bool = False
-    verbose: bool = False
 
 
 @frozen(kw_only=True)

@@ -2,24 +2,17 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
 from ... import __version__
 from ..options import CommandLine
-from .command import Command, Server
+from .command import Command
 from .output import OutputForm
-
-PROGRAM = "container-tracer"
-SERVER_VARIABLE = "CONTAINER_TRACER_SERVER"
-TOKEN_VARIABLE = "CONTAINER_TRACER_TOKEN"  # noqa: S105 - the name of a variable
-
-DESCRIPTION = (
-    "See what the kernel does for exactly the containers you name. Without --server, commands"
-    " start a private tracer for this machine, and end it."
-)
+from .program import CLIENT, Program
+from .server import DEFAULTS as SERVER_DEFAULTS
+from .server import Server, add_server_options, read_server
 
 
 @frozen(kw_only=True)
@@ -35,46 +28,53 @@ class Parsed:
 
 
 def parse(
-    argv: Sequence[str], environ: Mapping[str, str], commands: Mapping[str, Command]
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    commands: Mapping[str, Command],
+    program: Program = CLIENT,
 ) -> Parsed:
     """Read a command line (without the program's name).
 
     Anything wrong: one line on stderr, and `SystemExit` with status 2.
     """
     words, dashes, behind = _split(argv)
-    main = main_parser(commands)
+    main = main_parser(commands, program)
     first = main.parse_args(words)
     if first.command is None:
         main.error(f"say what to do: {', '.join(commands)}; --help says more")
     command = commands[first.command]
-    parser = command_parser(command)
+    parser = command_parser(command, program)
     options = parser.parse_intermixed_args(first.rest)
     if dashes and not command.arguments_follow:
         parser.error("nothing may stand behind --")
-    given = {**_DEFAULTS, **_globals(first), **_globals(options)}
+    given = _given(first, options)
+    try:
+        server = read_server(given, environ, cluster=program.cluster)
+    except ValueError as error:
+        parser.error(str(error))
     return Parsed(
         command=command,
         options=options,
         hook_arguments=tuple(behind),
-        server=_server(parser, given, environ),
-        form=OutputForm(given["output"]),
-        colour=not given["no_color"],
+        server=server,
+        form=OutputForm(given.output),
+        colour=not given.no_color,
     )
 
 
-def main_parser(commands: Mapping[str, Command]) -> CommandLine:
+def main_parser(commands: Mapping[str, Command], program: Program = CLIENT) -> CommandLine:
     """Make the parser that finds the command."""
     listed = "\n".join(f"  {one.name:<11} {one.summary}" for one in commands.values())
     parser = CommandLine(
-        prog=PROGRAM,
-        description=DESCRIPTION,
-        usage=f"{PROGRAM} [OPTIONS] COMMAND ...",
-        epilog=f"commands:\n{listed}\n\n{PROGRAM} COMMAND --help says more.",
+        prog=program.typed,
+        description=program.description,
+        usage=f"{program.typed} [OPTIONS] COMMAND ...",
+        epilog=f"commands:\n{listed}\n\n{program.typed} COMMAND --help says more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.add_argument("--version", action="version", version=f"{program.name} {__version__}")
     parser.add_argument(
         "command",
         nargs="?",
@@ -88,13 +88,13 @@ def main_parser(commands: Mapping[str, Command]) -> CommandLine:
     return parser
 
 
-def command_parser(command: Command) -> CommandLine:
+def command_parser(command: Command, program: Program = CLIENT) -> CommandLine:
     """Make the parser of one command, with its examples."""
-    shown = "\n".join(f"  {PROGRAM} {one}" for one in command.examples)
+    shown = "\n".join(f"  {program.typed} {one}" for one in command.examples)
     parser = CommandLine(
-        prog=f"{PROGRAM} {command.name}",
+        prog=f"{program.typed} {command.name}",
         description=command.summary,
-        usage=f"{PROGRAM} {command.name} {command.synopsis}".rstrip(),
+        usage=f"{program.typed} {command.name} {command.synopsis}".rstrip(),
         epilog=f"examples:\n{shown}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -111,22 +111,23 @@ def add_global_options(parser: argparse.ArgumentParser) -> None:
     def add(*flags: str, **how: Any) -> None:  # noqa: ANN401 - argparse's own
         group.add_argument(*flags, default=argparse.SUPPRESS, **how)
 
-    add("--server", metavar="URL", help=f"http://HOST:PORT or unix:/PATH [{SERVER_VARIABLE}]")
-    add("--token-file", metavar="FILE", help=f"a token for the server [{TOKEN_VARIABLE}: itself]")
+    add_server_options(add)
     add("-o", "--output", choices=[one.value for one in OutputForm], help="default table")
     add("--no-color", action="store_true", help="no colours [NO_COLOR]")
-    add("--mount-tracefs", action="store_true", help="without --server: mount tracefs if needed")
-    add("--verbose", action="store_true", help="without --server: show the private tracer's log")
 
 
 _DEFAULTS: Mapping[str, Any] = {
-    "server": None,
-    "token_file": None,
+    **SERVER_DEFAULTS,
     "output": OutputForm.TABLE.value,
     "no_color": False,
-    "mount_tracefs": False,
-    "verbose": False,
 }
+
+
+def _given(first: argparse.Namespace, then: argparse.Namespace) -> argparse.Namespace:
+    """Put together what stands before the command and after it, which counts more."""
+    given = {**_DEFAULTS, **_globals(first), **_globals(then)}
+    nodes = (*getattr(first, "node", ()), *getattr(then, "node", ()))
+    return argparse.Namespace(**{**given, "node": nodes})
 
 
 def _globals(options: argparse.Namespace) -> dict[str, Any]:
@@ -138,19 +139,3 @@ def _split(argv: Sequence[str]) -> tuple[list[str], bool, list[str]]:
         return list(argv), False, []
     at = list(argv).index("--")
     return list(argv[:at]), True, list(argv[at + 1 :])
-
-
-def _server(parser: CommandLine, given: Mapping[str, Any], environ: Mapping[str, str]) -> Server:
-    url = environ.get(SERVER_VARIABLE, "") if given["server"] is None else given["server"]
-    token = environ.get(TOKEN_VARIABLE, "").strip()
-    if given["token_file"] is not None:
-        try:
-            token = Path(given["token_file"]).read_text(encoding="ascii").strip()
-        except (OSError, ValueError) as error:
-            parser.error(f"--token-file: {getattr(error, 'strerror', None) or error}")
-    return Server(
-        url=url.strip(),
-        token=token,
-        mount_tracefs=given["mount_tracefs"],
-        verbose=given["verbose"],
-    )

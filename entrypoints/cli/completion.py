@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from attrs import field, frozen
 
 from .command import Command, Invocation
-from .command_line import PROGRAM, command_parser, main_parser
+from .command_line import command_parser, main_parser
 from .exit_codes import ExitCode
+from .program import CLIENT
 
-FILE_OPTIONS = frozenset({"--token-file"})
+PROGRAM = CLIENT.typed
+FILE_OPTIONS = frozenset(
+    {"--token-file", "--kubeconfig", "--ca-file", "--client-cert", "--client-key"}
+)
 
 
 @frozen(kw_only=True)

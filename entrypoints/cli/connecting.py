@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from ...client import ClientError, TracerClient
 from .command import Invocation
 from .private_node import private_node
+from .server import Server
 
 
 class NotPermitted(ClientError):
@@ -17,22 +18,31 @@ class NotPermitted(ClientError):
 async def connect(
     invocation: Invocation, *, traces: bool = False, root: bool = True
 ) -> AsyncIterator[TracerClient]:
-    """Yield a client of the server, or of a private node where none was named.
+    """Yield a client of the tracer that was named, or of a private node where none was.
 
     `traces` says that the kernel will be traced: where it cannot, a private node says so at
     once. `root` says that a private node is of no use without root.
     """
     server = invocation.server
-    if server.url:
-        async with TracerClient(server.url, token=server.token) as tracer:
+    if server.stays:
+        async with reach(server) as tracer:
             yield tracer
         return
     if root and os.geteuid() != 0:
         raise NotPermitted(
             "Looking into the containers of this machine takes root: run it with sudo, or name a"
-            " tracer with --server URL."
+            " tracer with --server URL, or that of a cluster with --cluster."
         )
     async with private_node(mount_tracefs=server.mount_tracefs, verbose=server.verbose) as tracer:
         if traces:
             await tracer.ready()
+        yield tracer
+
+
+@asynccontextmanager
+async def reach(server: Server) -> AsyncIterator[TracerClient]:
+    """Yield a client of a tracer that was named."""
+    async with TracerClient(
+        server.url, token=server.token, nodes=server.nodes, tls=server.tls
+    ) as tracer:
         yield tracer

@@ -5,13 +5,13 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...client import TracerClient
 from ...domain.model.cri_sockets import endpoint_path
 from ...domain.model.diagnosis.finding import Finding, prevents_tracing
 from ...domain.model.diagnosis.machine import diagnose
 from ...domain.model.diagnosis.server import diagnose_server
 from .. import values
 from .command import Command, Invocation, UsageError
+from .connecting import reach
 from .examination import ExaminationSettings, examine
 from .exit_codes import ExitCode
 from .findings import closing_line, finding_lines, findings_document
@@ -50,16 +50,16 @@ async def run(invocation: Invocation) -> int:
     """Diagnose, print, and tell by the exit code whether tracing is possible."""
     if invocation.server.mount_tracefs:
         raise UsageError("The doctor changes nothing: it does not take --mount-tracefs.")
-    if invocation.server.url:
+    if invocation.server.stays:
         return await _server(invocation)
     findings = diagnose(await examine(_settings(invocation.options, invocation.environ)))
     return _show(invocation, findings)
 
 
 async def _server(invocation: Invocation) -> int:
-    url = invocation.server.url
-    async with TracerClient(url, token=invocation.server.token) as tracer:
-        facts = await examine_server(tracer, url=url)
+    server = invocation.server
+    async with reach(server) as tracer:
+        facts = await examine_server(tracer, url=server.url)
     code = _show(invocation, diagnose_server(facts))
     return ExitCode.UNREACHABLE if facts.unreachable else code
 

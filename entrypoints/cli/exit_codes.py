@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 3
     """The server does not answer."""
     LOSS = 4
-    """Events were lost or dropped, and `--fail-on-loss` was given."""
+    """Events were lost or dropped, or nodes failed, and `--fail-on-loss` was given."""
 
 
 SIGNALLED = 128

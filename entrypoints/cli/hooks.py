@@ -25,11 +25,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 async def run(invocation: Invocation) -> int:
     """List hooks, or show one in full."""
     async with connect(invocation, root=False) as tracer:
-        body = await tracer.ask("GET", "/v1/trace-hooks")
+        answer = await tracer.answer("GET", "/v1/trace-hooks")
+    body, failed = answer.body, answer.node_errors
     hooks = read_hooks(body)
     wanted = invocation.options.hook
     if wanted is None:
-        invocation.output.show(document=body, table=hooks_table(hooks, wide=invocation.output.wide))
+        table = hooks_table(hooks, wide=invocation.output.wide)
+        invocation.output.show(document=body, table=table, failed=failed)
         return ExitCode.FINE
     found = [hook for hook in hooks if hook.name == wanted]
     if not found:
@@ -43,6 +45,7 @@ async def run(invocation: Invocation) -> int:
             group: one["Tracers"][wanted] for group, one in body.items() if wanted in one["Tracers"]
         }
         invocation.output.document(documents)
+    invocation.output.failed_nodes(failed)
     return ExitCode.FINE
 
 
@@ -56,13 +59,22 @@ def _row(hook: Hook, *, wide: bool) -> Row:
     told = " ".join(hook.description if wide else hook.description[:1])
     if not hook.available:
         return (hook.group, hook.name, Cell("no", "bad"), hook.reason or told)
+    if hook.unavailable_on:
+        return (hook.group, hook.name, Cell("in part", "warn"), f"{_elsewhere(hook)} {told}")
     return (hook.group, hook.name, Cell("yes", "good"), told)
+
+
+def _elsewhere(hook: Hook) -> str:
+    return f"Not on {', '.join(hook.unavailable_on)}."
 
 
 def _show(invocation: Invocation, hook: Hook) -> None:
     lines = [f"{hook.name} ({hook.group})", *(f"  {line}" for line in hook.description)]
     if not hook.available:
         lines.append(f"  Not available: {hook.reason}")
+    lines += [
+        f"  Not available on {node}: {reason}" for node, reason in hook.unavailable_on.items()
+    ]
     for argument in hook.arguments:
         flags = ", ".join(argument.flags)
         lines += ["", f"  {flags} {argument.value}".rstrip(), f"      {argument.description}"]

@@ -2,14 +2,16 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TextIO
 
 import yaml
-from attrs import define
+from attrs import define, field
 
+from ...client import NodeError
 from ...domain.model.quoting import printable
+from .program import CLIENT
 from .table import Table, styled, table_lines
 
 USUAL_WIDTH = 80
@@ -28,14 +30,16 @@ class OutputForm(StrEnum):
 class Output:
     """Standard output and standard error, for as long as the program runs.
 
-    `colour` is whether standard output may have colours. Texts may come from containers, so
-    control characters in them are made visible.
+    `colour` is whether standard output may have colours, `program` who speaks. Texts may come
+    from containers, so control characters in them are made visible.
     """
 
     form: OutputForm
     stream: TextIO
     errors: TextIO
     colour: bool = False
+    program: str = CLIENT.name
+    _told: set[str] = field(factory=set)
 
     @property
     def for_people(self) -> bool:
@@ -52,12 +56,15 @@ class Output:
         """Return how many cells a line of the terminal has; None where there is no terminal."""
         return terminal_width(self.stream)
 
-    def show(self, *, document: object, table: Table) -> None:
-        """Print one result in the form that was asked for."""
+    def show(
+        self, *, document: Mapping[str, object], table: Table, failed: Sequence[NodeError] = ()
+    ) -> None:
+        """Print one result in the form that was asked for, and which nodes it lacks."""
         if self.for_people:
             self.table(table)
         else:
-            self.document(document)
+            self.document(with_node_errors(document, failed))
+        self.failed_nodes(failed)
 
     def table(self, table: Table) -> None:
         """Print a table; one without rows is a sentence on stderr, so that a pipe gets nothing."""
@@ -92,10 +99,17 @@ class Output:
         """Tell a person something that is no result."""
         self._say(printable(sentence))
 
+    def failed_nodes(self, failed: Iterable[NodeError]) -> None:
+        """Tell a person which nodes failed and why, each once."""
+        for sentence in map(str, failed):
+            if sentence not in self._told:
+                self._told.add(sentence)
+                self.note(sentence)
+
     def problem(self, sentence: str) -> None:
         """Say what went wrong."""
         colour = self.colour and self.errors.isatty()
-        self._say(f"{styled('container-tracer:', 'bad', colour=colour)} {printable(sentence)}")
+        self._say(f"{styled(f'{self.program}:', 'bad', colour=colour)} {printable(sentence)}")
 
     def _say(self, line: str) -> None:
         self.errors.write(f"{line}\n")
@@ -109,10 +123,24 @@ def make_output(
     errors: TextIO,
     environ: Mapping[str, str],
     colour: bool = True,
+    program: str = CLIENT.name,
 ) -> Output:
     """Decide about colours: only on a terminal that can, and only where nobody minds."""
     wanted = colour and not environ.get("NO_COLOR") and environ.get("TERM", "") != "dumb"
-    return Output(form=form, stream=stream, errors=errors, colour=wanted and stream.isatty())
+    return Output(
+        form=form,
+        stream=stream,
+        errors=errors,
+        colour=wanted and stream.isatty(),
+        program=program,
+    )
+
+
+def with_node_errors(
+    document: Mapping[str, object], failed: Sequence[NodeError]
+) -> Mapping[str, object]:
+    """Add to a document which nodes it lacks, if any."""
+    return {**document, "NodeErrors": [one.json for one in failed]} if failed else document
 
 
 def terminal_width(stream: TextIO) -> int | None:

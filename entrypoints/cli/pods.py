@@ -10,7 +10,7 @@ from ...domain.model.selector import ContainerSelector
 from .command import Command, Invocation, UsageError
 from .connecting import connect
 from .exit_codes import ExitCode
-from .table import Column, Row, Table
+from .table import NODE, Column, Row, Table, with_nodes
 from .target import add_selection_options, is_narrowed, selection
 
 COLUMNS = (
@@ -19,7 +19,7 @@ COLUMNS = (
     Column(title="CONTAINER", flexible=True),
     Column(title="TASKS", right=True, rank=1),
     Column(title="RUNTIME", rank=3, flexible=True),
-    Column(title="NODE", rank=4, flexible=True),
+    Column(title=NODE.title, rank=4, flexible=True),
     Column(title="IMAGE", rank=5, flexible=True),
     Column(title="CONTAINER-ID", wide=True, rank=6, flexible=True),
     Column(title="LABELS", wide=True, rank=7, flexible=True),
@@ -46,12 +46,13 @@ async def run(invocation: Invocation) -> int:
         raise UsageError("--match takes [NAMESPACE/]POD and perhaps CONTAINER; quote wildcards.")
     selector = selection(options, words)
     async with connect(invocation) as tracer:
-        body = await tracer.ask("GET", _path(options, words))
+        answer = await tracer.answer("GET", _path(options, words))
+    body, failed = answer.body, answer.node_errors
     pods = read_pods(body)
     if not (words or is_narrowed(options) or options.vmm):
-        invocation.output.show(document=body, table=pods_table(pods))
+        invocation.output.show(document=body, table=pods_table(pods), failed=failed)
         return ExitCode.FINE
-    invocation.output.show(document=body, table=preview_table(pods, selector))
+    invocation.output.show(document=body, table=preview_table(pods, selector), failed=failed)
     if invocation.output.for_people:
         for sentence in (one.refused for pod in pods for one in pod.containers if one.refused):
             invocation.output.note(f"Not traced: {sentence}")
@@ -72,7 +73,7 @@ def _path(options: argparse.Namespace, words: Sequence[str]) -> str:
 def pods_table(pods: tuple[Pod, ...]) -> Table:
     """Make a row of every container."""
     rows = [_row(one) for pod in pods for one in pod.containers]
-    return Table(columns=COLUMNS, rows=rows, empty="No container runs here.")
+    return Table(columns=_columns(pods), rows=rows, empty="No container runs here.")
 
 
 def preview_table(pods: tuple[Pod, ...], selector: ContainerSelector) -> Table:
@@ -82,7 +83,11 @@ def preview_table(pods: tuple[Pod, ...], selector: ContainerSelector) -> Table:
         empty = "A session would be refused: it may trace none of what matches."
     else:
         empty = f"No running container matches {selector}."
-    return Table(columns=COLUMNS, rows=rows, empty=empty)
+    return Table(columns=_columns(pods), rows=rows, empty=empty)
+
+
+def _columns(pods: tuple[Pod, ...]) -> Sequence[Column]:
+    return with_nodes(COLUMNS, (one.node for pod in pods for one in pod.containers))
 
 
 def _row(one: Container) -> Row:
@@ -111,6 +116,7 @@ COMMAND = Command(
         "pods --match 'shop/web-[0-4]' nginx",
         "pods -n shop -l 'app=web,tier notin (canary)'",
         "pods --server http://worker-1:8080 -o json",
+        "pods --cluster --node 'worker-[12]'",
     ),
     add_options=add_options,
     run=run,

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TextIO
 
-from attrs import define
+from attrs import define, field
 from rich.cells import set_cell_size
 
+from ...client import NodeError
 from .output import terminal_width
 
 REDRAW_SECONDS = 0.25
@@ -19,13 +20,19 @@ ERASE = "\r\x1b[K"
 class Tally:
     """What has come so far: spans shown, spans missed by us, events lost by the kernel.
 
-    `containers` are traced now; None if that is not known yet.
+    `containers` are traced now; None if that is not known yet. `failed_nodes` are those of a
+    cluster that are missing in it, each once.
     """
 
     spans: int = 0
     dropped_spans: int = 0
     lost_events: int = 0
     containers: int | None = None
+    failed_nodes: dict[str, None] = field(factory=dict)
+
+    def note_failed(self, failed: Iterable[NodeError]) -> None:
+        """Note nodes that are missing."""
+        self.failed_nodes |= {one.node: None for one in failed}
 
 
 @define(kw_only=True, eq=False)

@@ -10,14 +10,25 @@ from .command import Command, Invocation, UsageError
 from .command_line import parse
 from .exit_codes import ExitCode
 from .output import Output, make_output
+from .program import CLIENT, Program
 from .stopping import Stop
 
 
-def run(argv: Sequence[str], environ: Mapping[str, str], commands: Mapping[str, Command]) -> int:
+def run(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    commands: Mapping[str, Command],
+    program: Program = CLIENT,
+) -> int:
     """Run the command that a command line asks for; return the exit code."""
-    parsed = parse(argv, environ, commands)
+    parsed = parse(argv, environ, commands, program)
     output = make_output(
-        parsed.form, stream=sys.stdout, errors=sys.stderr, environ=environ, colour=parsed.colour
+        parsed.form,
+        stream=sys.stdout,
+        errors=sys.stderr,
+        environ=environ,
+        colour=parsed.colour,
+        program=program.name,
     )
     stop = Stop()
     invocation = Invocation(

@@ -6,7 +6,7 @@ from typing import TypeVar
 from attrs import define, field
 
 from ... import __version__
-from ...client import ClientError, ServerUnreachable, TracerClient
+from ...client import Answer, ClientError, Hook, Pod, ServerUnreachable, TracerClient
 from ...domain.model.diagnosis.server import ServerFacts
 
 T = TypeVar("T")
@@ -17,20 +17,25 @@ async def examine_server(tracer: TracerClient, *, url: str) -> ServerFacts:
     asked = _Questions()
     try:
         not_ready = await _not_ready(tracer)
-        hooks = await asked.ask("/v1/trace-hooks", tracer.hooks(), ())
-        pods = await asked.ask("/v1/pods", tracer.pods(), ())
+        hooks = await asked.ask("/v1/trace-hooks", tracer.hooks(), Answer[Hook]())
+        pods = await asked.ask("/v1/pods", tracer.pods(), Answer[Pod]())
         metrics = await asked.ask("/metrics", tracer.metrics(), "")
     except ServerUnreachable as error:
         return ServerFacts(url=url, version=__version__, unreachable=str(error))
+    containers = [one for pod in pods for one in pod.containers]
     return ServerFacts(
         url=url,
         version=__version__,
         not_ready=not_ready,
         hooks={hook.name: "" if hook.available else hook.reason for hook in hooks},
         pods=len(pods),
-        containers=sum(len(pod.containers) for pod in pods),
+        containers=len(containers),
         metrics=metrics,
         refusals=asked.refusals,
+        nodes=tuple(sorted({one.node for one in containers})),
+        failed_nodes={
+            one.node: one.detail or one.title for one in (*hooks.node_errors, *pods.node_errors)
+        },
     )
 
 

@@ -2,17 +2,16 @@
 
 import argparse
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeAlias
 
-from ...client import End, Session, TracerClient
-from ...client.reading import read_session
-from .command import Command, Invocation, UsageError
+from ...client import End, Group, NodeError, Session, TracerClient, grouped
+from .command import NO_SERVER, Command, Invocation, UsageError
 from .connecting import connect
 from .exit_codes import ExitCode
 from .refusals import refusals
 from .span_view import SpanView
-from .table import Cell, Column, Row, Table
+from .table import NODE, Cell, Column, Row, Table, with_nodes
 
 ALL = "all"
 
@@ -25,7 +24,7 @@ COLUMNS = (
     Column(title="LOST", right=True),
     Column(title="STARTED", rank=2),
     Column(title="CONTEXT", rank=1, flexible=True),
-    Column(title="NODE", wide=True, rank=3),
+    Column(title=NODE.title, wide=True, rank=3),
     Column(title="ARGUMENTS", wide=True, rank=4, flexible=True),
     Column(title="REASON", wide=True, rank=5, flexible=True),
 )
@@ -46,8 +45,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 async def run(invocation: Invocation) -> int:
     """Do it."""
     options = invocation.options
-    if not invocation.server.url:
-        raise UsageError("Sessions live in a tracer: name it with --server URL.")
+    if not invocation.server.stays:
+        raise UsageError(NO_SERVER)
     _check(options.verb, options.ids)
     async with connect(invocation) as tracer:
         return await VERBS[options.verb](invocation, tracer, options.ids)
@@ -66,39 +65,50 @@ def _check(verb: str, ids: list[str]) -> None:
 
 
 async def _list(invocation: Invocation, tracer: TracerClient, _ids: list[str]) -> int:
-    body = await tracer.ask("GET", f"/v1/trace-session/{ALL}")
-    invocation.output.show(document=body, table=sessions_table(body))
+    output, sessions = invocation.output, await tracer.sessions()
+    if output.for_people:
+        output.table(sessions_table(grouped(sessions)))
+    else:
+        output.document({one.session_id: one.json for one in sessions})
+    output.failed_nodes(sessions.node_errors)
     return ExitCode.FINE
 
 
 async def _show(invocation: Invocation, tracer: TracerClient, ids: list[str]) -> int:
-    bodies = [await tracer.ask("GET", f"/v1/trace-session/{one}") for one in ids]
-    body = {name: one for each in bodies for name, one in each.items()}
-    if invocation.output.for_people:
-        for one in body.values():
-            invocation.output.text(session_lines(read_session(one)))
+    output, groups = invocation.output, [await tracer.group(one) for one in ids]
+    parts = [part for group in groups for part in group.parts]
+    if output.for_people:
+        for one in parts:
+            output.text(session_lines(one))
     else:
-        invocation.output.document(body)
+        output.document({one.session_id: one.json for one in parts})
+    output.failed_nodes(one for group in groups for one in group.node_errors)
     return ExitCode.FINE
 
 
-async def _start(_invocation: Invocation, tracer: TracerClient, ids: list[str]) -> int:
-    await asyncio.gather(*(tracer.start(one) for one in ids))
-    return ExitCode.FINE
+async def _start(invocation: Invocation, tracer: TracerClient, ids: list[str]) -> int:
+    return await _change(invocation, [tracer.start(one) for one in ids])
 
 
-async def _stop(_invocation: Invocation, tracer: TracerClient, ids: list[str]) -> int:
-    await asyncio.gather(*(tracer.stop(one) for one in ids))
-    return ExitCode.FINE
+async def _stop(invocation: Invocation, tracer: TracerClient, ids: list[str]) -> int:
+    return await _change(invocation, [tracer.stop(one) for one in ids])
 
 
-async def _delete(_invocation: Invocation, tracer: TracerClient, ids: list[str]) -> int:
-    await asyncio.gather(*(tracer.delete(one) for one in ids))
+async def _delete(invocation: Invocation, tracer: TracerClient, ids: list[str]) -> int:
+    return await _change(invocation, [tracer.delete(one) for one in ids])
+
+
+async def _change(
+    invocation: Invocation, changes: Iterable[Awaitable[tuple[NodeError, ...]]]
+) -> int:
+    for failed in await asyncio.gather(*changes):
+        invocation.output.failed_nodes(failed)
     return ExitCode.FINE
 
 
 async def _events(invocation: Invocation, tracer: TracerClient, ids: list[str]) -> int:
     view = SpanView.of(invocation)
+    view.lines.nodes = len((await tracer.group(ids[0])).nodes) > 1
     async with view.progress.shown():
         async for event in tracer.events(ids[0]):
             await view.take(event)
@@ -118,27 +128,41 @@ VERBS: Mapping[str, Verb] = {
 }
 
 
-def sessions_table(body: Mapping[str, Any]) -> Table:
-    """Make a row of every session of an answer."""
-    rows = [_row(read_session(one)) for one in body.values()]
-    return Table(columns=COLUMNS, rows=rows, empty="This tracer has no sessions.")
+def sessions_table(groups: Iterable[Group]) -> Table:
+    """Make a row of every session, whatever number of parts it has."""
+    several = tuple(groups)
+    columns = with_nodes(COLUMNS, (node for one in several for node in one.nodes))
+    return Table(
+        columns=columns, rows=list(map(_row, several)), empty="This tracer has no sessions."
+    )
 
 
-def _row(session: Session) -> Row:
-    numbers = session.statistics
+def _row(group: Group) -> Row:
+    session, numbers = group.parts[0], group.statistics
+    pods = dict.fromkeys(pod for part in group.parts for pod in part.containers)
+    reasons = dict.fromkeys(part.reason for part in group.parts if part.reason)
     return (
-        session.session_id,
-        Cell(session.state, STATE_STYLES.get(session.state, "")),
+        group.handle,
+        _state(group),
         session.hook,
-        ",".join(session.containers) or "-",
+        ",".join(pods) or "-",
         f"{numbers.spans:,}",
         Cell(f"{numbers.lost:,}", "bad" if numbers.lost else ""),
         _shorter_time(session.started) or "-",
         session.user_context or "-",
-        session.node,
+        session.node if len(group.nodes) == 1 else f"{len(group.nodes)} nodes",
         " ".join(session.arguments) or "-",
-        session.reason or "-",
+        "; ".join(reasons) or "-",
     )
+
+
+def _state(group: Group) -> Cell:
+    """Name the state of all parts, or how many are in which."""
+    if len(group.states) == 1:
+        (state,) = group.states
+        return Cell(state, STATE_STYLES.get(state, ""))
+    text = ",".join(f"{number} {state}" for state, number in group.states.items())
+    return Cell(text, "bad" if "failed" in group.states else "warn")
 
 
 def session_lines(session: Session) -> list[str]:
@@ -146,6 +170,7 @@ def session_lines(session: Session) -> list[str]:
     numbers = session.statistics
     places = [f"{pod}: {', '.join(names)}" for pod, names in session.containers.items()]
     told = {
+        "Group": session.group,
         "State": session.state,
         "Reason": session.reason,
         "Node": session.node,

@@ -26,6 +26,7 @@ class SpanLines:
 
     `qualified` says that pods are shown with their namespaces. So they are if there is room, and
     from where a name turns up that is that of another pod, too.
+    `nodes` says that there is more than one node, so that whose a span is has a column, too.
     Without a `width` nothing is cut. The call is the last column: what has to be cut on a
     terminal are its arguments, and never its name or its result.
     """
@@ -34,20 +35,24 @@ class SpanLines:
     wide: bool = False
     colour: bool = False
     qualified: bool = False
+    nodes: bool = False
     _namespaces: dict[str, str] = field(factory=dict)
+    _node: int = 4
     _container: int = 9
     _task: int = 4
 
     def header(self) -> str:
         """Name the columns."""
-        names = self._places("TIME", "CONTAINER", "TASK", "DURATION")
+        names = self._places("TIME", "NODE", "CONTAINER", "TASK", "DURATION")
         return styled(f"{names}CALL", "head", colour=self.colour)
 
     def line(self, span: Span) -> str:
         """Write a span."""
-        container, task = printable(self._label(span)), printable(self._task_of(span))
-        self._grow(container, task)
-        places = self._places(self._time(span), container, task, duration_text(span.duration_ns))
+        node, container = printable(span.node), printable(self._label(span))
+        task = printable(self._task_of(span))
+        self._grow(node, container, task)
+        duration = duration_text(span.duration_ns)
+        places = self._places(self._time(span), node, container, task, duration)
         room = None if self.width is None else max(0, self.width - cell_len(places))
         if room == 0 and self.width is not None:
             return cut_end(places.rstrip(), self.width)
@@ -88,17 +93,20 @@ class SpanLines:
             return f"{span.command} {span.pid}/{span.tid}"
         return span.command if self._narrow else f"{span.command}/{span.tid}"
 
-    def _grow(self, container: str, task: str) -> None:
+    def _grow(self, node: str, container: str, task: str) -> None:
+        self._node = max(self._node, cell_len(node))
         self._container = max(self._container, cell_len(container))
         self._task = max(self._task, cell_len(task))
         if self.width is not None:
+            self._node = min(self._node, self.width // 8)
             self._container = min(self._container, self.width // 5)
             self._task = min(self._task, self.width // 6)
 
-    def _places(self, time: str, container: str, task: str, duration: str) -> str:
+    def _places(self, time: str, node: str, container: str, task: str, duration: str) -> str:
         """Write everything before the call."""
         places = (
             _fitted(time, self._time_cells),
+            *([_fitted(node, self._node)] if self.nodes else []),
             _fitted(container, self._container),
             _fitted(task, self._task),
             duration.rjust(DURATION_CELLS),

@@ -1,10 +1,11 @@
 """A stream of events on standard output, in the form that was asked for."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from attrs import define, field
 
-from ...client import ContainerChange, Dropped, End, Event, Heartbeat, Span
+from ...client import ContainerChange, Dropped, End, Event, Heartbeat, NodeError, Span
 from .command import Invocation
 from .output import Output
 from .progress import ProgressLine, Tally, can_show_progress
@@ -50,13 +51,27 @@ class SpanView:
                     self.tally.containers = event.containers
                 self.writer.check()
             case ContainerChange():
-                self.tally.containers = event.containers
+                self.tally.containers = self._containers_after(event)
+            case NodeError():
+                self.missing([event])
             case End():
                 self.tally.lost_events = max(self.tally.lost_events, event.statistics.lost)
         if self.output.for_people:
             await self._tell(event)
-        elif isinstance(event, Span | Dropped | ContainerChange | End):
+        elif isinstance(event, Span | Dropped | ContainerChange | NodeError | End):
             await self._write(self.output.item_text(event.json))
+
+    def _containers_after(self, change: ContainerChange) -> int:
+        if not change.node:
+            return change.containers
+        # It counts those of its own node; how many others have is not in it.
+        return (self.tally.containers or 0) + (-1 if change.ended else 1)
+
+    def missing(self, failed: Sequence[NodeError]) -> None:
+        """Note nodes of a cluster from which nothing comes, and say so."""
+        self.tally.note_failed(failed)
+        self.progress.erase()
+        self.output.failed_nodes(failed)
 
     async def _tell(self, event: Event) -> None:
         match event:
@@ -89,4 +104,5 @@ def change_line(change: ContainerChange) -> str:
     """Say that a container joined, or ended."""
     pod = f"{change.namespace}/{change.pod}" if change.namespace else change.pod
     place = pod if change.container in ("", change.pod) else f"{pod} {change.container}"
-    return f"{place} {'ended' if change.ended else 'joined'}."
+    on = f" on {change.node}" if change.node else ""
+    return f"{place} {'ended' if change.ended else 'joined'}{on}."

@@ -7,7 +7,7 @@ from attrs import frozen
 
 from ...client import CallSummary, Summary
 from ...domain.model.durations import duration_text
-from .table import Cell, Column, Row, Table
+from .table import NODE, Cell, Column, Row, Table, with_nodes
 
 COLUMNS = (
     Column(title="CONTAINER", flexible=True),
@@ -20,7 +20,7 @@ COLUMNS = (
     Column(title="P99", right=True),
     Column(title="MAX", right=True),
     Column(title="TOTAL", right=True, rank=1),
-    Column(title="NODE", wide=True, rank=4),
+    Column(title=NODE.title, wide=True, rank=4),
     Column(title="HOOK", wide=True, rank=5),
     Column(title="INCOMPLETE", right=True, wide=True, rank=6),
 )
@@ -78,7 +78,8 @@ def _rated(summary: Summary, call: CallSummary, before: Mapping[Key, tuple[int, 
 def summary_table(rows: Sequence[CallRow], *, sort: str) -> Table:
     """Lay rows out, sorted."""
     ordered = sorted(rows, key=SORT_KEYS[sort], reverse=True)
-    return Table(columns=COLUMNS, rows=[_row(one) for one in ordered], empty="No calls yet.")
+    columns = with_nodes(COLUMNS, (one.summary.node for one in rows))
+    return Table(columns=columns, rows=[_row(one) for one in ordered], empty="No calls yet.")
 
 
 def _row(row: CallRow) -> Row:

@@ -1,6 +1,6 @@
 """Tables fitted to what they are shown on: a terminal of some width, or a pipe of none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 from rich.cells import cell_len, set_cell_size
@@ -42,6 +42,16 @@ class Column:
     rank: int = 0
     flexible: bool = False
     prose: bool = False
+
+
+NODE = Column(title="NODE", rank=1, flexible=True)
+"""Whose a row is, where there is more than one node."""
+
+
+def with_nodes(columns: Sequence[Column], nodes: Iterable[str]) -> Sequence[Column]:
+    """Show the column of nodes longer than others where there are several."""
+    several = len(set(nodes)) > 1
+    return [NODE if several and one.title == NODE.title else one for one in columns]
 
 
 @frozen

@@ -11,10 +11,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from ...client import Summary, TracerClient
-from .command import Command, Invocation, UsageError
+from ...client import Answer, Summary, TracerClient
+from ...domain.model.quoting import printable
+from .command import NO_SERVER, Command, Invocation, UsageError
 from .connecting import connect
 from .exit_codes import ExitCode
+from .output import with_node_errors
+from .places import CONTAINER, PLACES, document_of, placed
 from .refusals import note_refused
 from .summary_table import SORT_KEYS, Key, call_rows, summary_table
 from .table import table_lines
@@ -38,6 +41,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_selection_options(parser)
     add_request_options(parser)
+    parser.add_argument(
+        "--by", choices=PLACES, default=CONTAINER, help="add up what is alike; default container"
+    )
     parser.add_argument("--sort", choices=list(SORT_KEYS), default="total", help="default total")
     parser.add_argument(
         "--interval", metavar="SECONDS", type=_seconds, default=1.0, help="default 1"
@@ -49,19 +55,20 @@ async def run(invocation: Invocation) -> int:
     """Show summaries until somebody ends it."""
     words = invocation.options.words
     existing = len(words) == 1 and words[0].isascii() and words[0].isdecimal()
-    server = invocation.server.url
-    if existing and not server:
-        raise UsageError("Sessions live in a tracer: name it with --server URL.")
+    stays = invocation.server.stays
+    if existing and not stays:
+        raise UsageError(NO_SERVER)
     narrowed = is_narrowed(invocation.options) or invocation.options.vmm
     if existing and narrowed:
         raise UsageError("A session has its containers; -n, -l and --vmm are for a new one.")
     async with connect(invocation, traces=True) as tracer:
-        if existing or (server and not words and not narrowed):
+        if existing or (stays and not words and not narrowed):
             return await _watch(invocation, tracer, words[0] if words else ALL)
         hooks = {hook.name for hook in await tracer.hooks()}
         request = top_request(invocation, words, hooks, usual=USUAL_HOOK)
         async with tracer.temporary(request) as group:
             note_refused(invocation.output, group.parts)
+            invocation.output.failed_nodes(group.node_errors)
             return await _watch(invocation, tracer, group.handle)
 
 
@@ -72,7 +79,7 @@ async def _watch(invocation: Invocation, tracer: TracerClient, session_id: str) 
             while True:
                 if not await _pause(stop.asked, options.interval):
                     return stop.exit_code
-                summaries = await tracer.summaries(session_id)
+                summaries = await tracer.summaries(session_id, buckets=options.by != CONTAINER)
                 await view.take(summaries)
                 over = session_id != ALL and not any(one.state == "running" for one in summaries)
                 if over or view.shown == options.count:
@@ -100,15 +107,16 @@ class SummaryView:
     _looks: deque[dict[Key, tuple[int, int]]] = field(factory=lambda: deque(maxlen=LOOKS))
     _last: list[str] = field(factory=list)
 
-    async def take(self, summaries: Sequence[Summary]) -> None:
-        """Show summaries."""
+    async def take(self, answer: Answer[Summary]) -> None:
+        """Show summaries, and which nodes they lack."""
         self.shown += 1
-        output = self.invocation.output
+        output, failed = self.invocation.output, answer.node_errors
+        summaries = placed(answer, self.invocation.options.by)
         if not output.for_people:
-            document = {one.session_id: one.json for one in summaries}
+            document = with_node_errors(document_of(summaries), failed)
             await self.writer.write(output.item_text(document))
             return
-        self._last = self._lines(summaries)
+        self._last = [*self._lines(summaries), *(printable(str(one)) for one in failed)]
         if self.live is None:
             await self.writer.write("\n".join([*self._last, ""]))
         else:
@@ -176,6 +184,7 @@ COMMAND = Command(
     examples=(
         "top web",
         "top 'shop/*' --sort p99",
+        "top 'shop/*' --by call --cluster",
         "top web trace_syscalls --count 1 --interval 10 -- -s read write",
         "top 14839817793236214348 --server http://worker-1:8080",
     ),

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from contextlib import suppress
 
-from ...client import ClientError, End, LiveTrace, Session, TracerClient, TraceRequest
+from ...client import ClientError, End, Group, LiveTrace, TracerClient, TraceRequest
 from .closing import closing_lines
 from .command import Command, Invocation, UsageError
 from .connecting import connect
@@ -47,9 +47,10 @@ async def run(invocation: Invocation) -> int:
     """Trace until it ends or somebody ends it."""
     request = trace_request(invocation, invocation.options.words)
     options = invocation.options
-    if not invocation.server.url and options.keep:
-        raise UsageError("--keep needs a tracer that stays: name one with --server URL.")
-    if not invocation.server.url and "console" in (options.exporter or ()):
+    stays = invocation.server.stays
+    if options.keep and not stays:
+        raise UsageError("--keep needs a tracer that stays: --server URL, or --cluster.")
+    if not stays and "console" in (options.exporter or ()):
         raise UsageError("Spans are shown here anyway; the exporter console is for a tracer-node.")
     async with connect(invocation, traces=True) as tracer:
         if options.keep:
@@ -61,6 +62,7 @@ async def _keep(invocation: Invocation, tracer: TracerClient, request: TraceRequ
     sessions = await tracer.create(request, run=True)
     output = invocation.output
     note_refused(output, sessions)
+    output.failed_nodes(sessions.node_errors)
     if output.for_people:
         output.text([sessions[0].handle])
     else:
@@ -73,26 +75,37 @@ async def watch_trace(invocation: Invocation, tracer: TracerClient, request: Tra
     stop, output = invocation.stop, invocation.output
     view = SpanView.of(invocation)
     async with tracer.trace(request) as trace:
-        session = trace.session.handle
-        note_refused(output, [trace.session])
-        _note_waiting(output, request, trace.session, view)
-        view.lines.qualified = any("/" in pod for pod in trace.session.containers)
-        stop.on_second = lambda: output.note(_left(session))
+        group = trace.group
+        note_refused(output, group.parts)
+        view.missing([*group.node_errors, *trace.not_started])
+        _note_waiting(output, request, group, view)
+        view.lines.qualified = any("/" in pod for one in group.parts for pod in one.containers)
+        view.lines.nodes = len(group.nodes) > 1
+        stop.on_second = lambda: output.note(_left(group.handle))
         with stop.awaited():
             async with view.progress.shown():
                 await _show(invocation, trace, view)
-        outputs = (await tracer.session(session)).outputs if request.exporters else ()
+        outputs = _outputs(await tracer.group(group.handle)) if request.exporters else ()
     for line in closing_lines(trace.end, view.tally, outputs, asked=bool(stop.number)):
         output.note(line)
     return exit_code(invocation, view.tally, trace.end)
 
 
-def _note_waiting(output: Output, request: TraceRequest, session: Session, view: SpanView) -> None:
+def _outputs(group: Group) -> list[str]:
+    """Say where spans were written, and on which node where there are several."""
+    if len(group.nodes) == 1:
+        return [one for part in group.parts for one in part.outputs]
+    return [f"{one} on {part.node}" for part in group.parts for one in part.outputs]
+
+
+def _note_waiting(output: Output, request: TraceRequest, group: Group, view: SpanView) -> None:
     """Say that nothing matches yet, where that is so."""
-    view.tally.containers = sum(map(len, session.containers.values()))
+    view.tally.containers = sum(
+        len(names) for part in group.parts for names in part.containers.values()
+    )
     if request.wait_for_pods:
         view.progress.awaited = f"pods that match {selector_of(request)}"
-        if not session.containers:
+        if not view.tally.containers:
             output.note(f"Waiting for {view.progress.awaited}.")
 
 
@@ -131,7 +144,8 @@ def exit_code(invocation: Invocation, tally: Tally, end: End | None) -> int:
         return invocation.stop.exit_code
     if end is None or end.error or end.state == "failed":
         return ExitCode.FAILED
-    lost = tally.lost_events or tally.dropped_spans or end.statistics.dropped
+    numbers = end.statistics
+    lost = tally.lost_events or tally.dropped_spans or numbers.dropped or tally.failed_nodes
     if invocation.options.fail_on_loss and lost:
         return ExitCode.LOSS
     return ExitCode.FINE

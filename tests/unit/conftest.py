@@ -67,6 +67,7 @@ class TracerApi:
 
     url: str = ""
     pods: dict[str, Any] = field(factory=dict)
+    hooks: dict[str, Any] = field(factory=lambda: HOOKS)
     script: list[dict[str, Any]] = field(factory=lambda: [span_line(), end_line()])
     summary: dict[str, Any] = field(factory=dict)
     asked: list[tuple[str, str, Any]] = field(factory=list)
@@ -104,7 +105,7 @@ class TracerApi:
             case "GET", ["v1", "pods"]:
                 return web.json_response(self.pods)
             case "GET", ["v1", "trace-hooks"]:
-                return web.json_response(HOOKS)
+                return web.json_response(self.hooks)
             case "POST", ["v1", "trace-session"]:
                 return web.json_response(self._create(json.loads(body)), status=201)
             case method, ["v1", "trace-session", name, *rest]:
@@ -207,7 +208,7 @@ class TracerApi:
         return response
 
 
-HOOKS = {
+HOOKS: dict[str, Any] = {
     "ftrace": {
         "Tracers": {
             "trace_syscalls": {

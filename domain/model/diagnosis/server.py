@@ -20,7 +20,8 @@ class ServerFacts:
     `version` is this program's own. `unreachable` says in a sentence that it does not answer;
     `not_ready` why it cannot trace; `hooks` of each hook why it is unavailable (empty: it can
     run); `metrics` is the text of `/metrics`; `refusals` names requests that were refused, with
-    the reason.
+    the reason. `nodes` are those of its containers, `failed_nodes` those that it could not ask,
+    and why.
     """
 
     url: str
@@ -32,6 +33,8 @@ class ServerFacts:
     containers: int = 0
     metrics: str = ""
     refusals: Mapping[str, str] = field(factory=dict)
+    nodes: tuple[str, ...] = ()
+    failed_nodes: Mapping[str, str] = field(factory=dict)
 
 
 def diagnose_server(facts: ServerFacts) -> tuple[Finding, ...]:
@@ -54,6 +57,7 @@ def _findings(facts: ServerFacts) -> Iterator[Finding]:
         yield warning(
             "server", f"{path} was refused: {reason}", why="So it could not be looked at."
         )
+    yield from _nodes(facts)
     yield from _hooks(facts)
     if "/v1/pods" not in facts.refusals:
         yield info("containers", f"It sees {facts.containers} containers in {facts.pods} pods.")
@@ -87,6 +91,19 @@ def _version(facts: ServerFacts) -> Iterator[Finding]:
         )
     else:
         yield ok("version", f"The server has version {theirs}, as this program.")
+
+
+def _nodes(facts: ServerFacts) -> Iterator[Finding]:
+    if len(facts.nodes) > 1 or facts.failed_nodes:
+        named = ", ".join(facts.nodes) or "none"
+        yield info("nodes", f"Nodes that have containers: {named}.")
+    for name, reason in facts.failed_nodes.items():
+        yield warning(
+            f"node {name}",
+            f"{name} cannot be asked: {reason}",
+            why="Its containers are in no answer, and are not traced.",
+            mend=f"kubectl get pods -A -o wide --field-selector spec.nodeName={name}",
+        )
 
 
 def _hooks(facts: ServerFacts) -> Iterator[Finding]:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from container_tracer.entrypoints.cli.command_line import TOKEN_VARIABLE, Parsed, parse
+from container_tracer.entrypoints.cli.command_line import Parsed, parse
 from container_tracer.entrypoints.cli.commands import COMMANDS
+from container_tracer.entrypoints.cli.program import PLUGIN
+from container_tracer.entrypoints.cli.server import TOKEN_VARIABLE, Cluster, Server
 
 URL = "http://worker-1:8080"
 
@@ -53,6 +55,30 @@ def test_a_token_comes_from_a_file_or_the_environment_and_is_not_shown(tmp_path:
     assert read("pods", **environ).server.token == "from-environment"  # noqa: S105
 
 
+def test_a_cluster_is_named_by_a_flag_or_by_what_it_is_about() -> None:
+    assert read("pods", "--cluster").server.cluster == Cluster()
+    assert read("pods", "--kubeconfig", "a", "--kube-context", "b").server.cluster == Cluster(
+        kubeconfig="a", context="b"
+    )
+    assert read("--tracer-namespace", "c", "pods").server.cluster == Cluster(namespace="c")
+    server = read("pods", "--cluster", CONTAINER_TRACER_SERVER=URL).server
+    assert (server.url, server.cluster) == ("", Cluster())
+
+
+def test_as_a_plugin_of_kubectl_it_means_the_cluster_unless_a_server_is_named() -> None:
+    def plugin(*argv: str, **environ: str) -> Server:
+        return parse(argv, environ, COMMANDS, PLUGIN).server
+
+    assert plugin("pods").cluster == Cluster()
+    assert plugin("pods", CONTAINER_TRACER_SERVER=URL).cluster == Cluster()
+    assert plugin("pods", "--server", URL) == Server(url=URL)
+
+
+def test_nodes_before_the_command_and_after_it_are_all_meant() -> None:
+    server = read("--node", "a", "--server", URL, "pods", "--node", "b*", "--node", "c").server
+    assert server.nodes == ("a", "b*", "c")
+
+
 def test_words_may_stand_among_options_and_all_behind_two_dashes_is_the_hooks() -> None:
     parsed = read("trace", "web", "--duration", "5s", "trace_syscalls", "--", "-s", "--", "-o", "x")
     assert parsed.options.words == ["web", "trace_syscalls"]
@@ -78,6 +104,11 @@ def test_words_may_stand_among_options_and_all_behind_two_dashes_is_the_hooks() 
         (("sessions",), "VERB"),
         (("sessions", "dance"), "invalid choice: 'dance'"),
         (("pods", "--token-file", "/no/such/file"), "No such file"),
+        (("pods", "--node", "worker-1"), "name it with --server or --cluster"),
+        (("pods", "--server", URL, "--cluster"), "name two tracers"),
+        (("pods", "--server", URL, "--ca-file", "/no/such/file"), "--ca-file: No such file"),
+        (("pods", "--server", "https://a", "--client-cert", "a"), "go together"),
+        (("pods", "--server", "https://a", "--insecure-skip-verify"), "unrecognized arguments"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

@@ -36,7 +36,7 @@ def test_colours_are_for_terminals_whose_owner_wants_them(
 
 
 @pytest.mark.parametrize("value", [{}, {"b": [1, "\x1b\n: #"], "a": {"ä": None}}])
-def test_documents_are_read_back_as_they_were(value: object) -> None:
+def test_documents_are_read_back_as_they_were(value: dict[str, object]) -> None:
     table = Table(columns=(Column(title="A"),), rows=[])
     for form, read in ((OutputForm.JSON, json.loads), (OutputForm.YAML, yaml.safe_load)):
         stream = io.StringIO()
