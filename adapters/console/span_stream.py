@@ -2,7 +2,7 @@
 
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import TextIO
@@ -32,9 +32,16 @@ class SpanStream:
     def write(self, batch: SpanBatch) -> None:
         """Write a batch; raise `ExportFailed`."""
         with self._lock, _export_errors():
-            lines = self._lines(batch)
-            if lines:
-                self._put("\n" * self.torn + "\n".join(lines) + "\n")
+            self._put_lines(self._lines(batch))
+
+    def write_lines(self, lines: Sequence[str]) -> None:
+        """Write lines, given without their ends; raise `ExportFailed`."""
+        with self._lock, _export_errors():
+            self._put_lines(lines)
+
+    def _put_lines(self, lines: Sequence[str]) -> None:
+        if lines:
+            self._put("\n" * self.torn + "\n".join(lines) + "\n")
 
     def _lines(self, batch: SpanBatch) -> list[str]:
         if self.table is None:

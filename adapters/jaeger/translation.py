@@ -3,7 +3,7 @@
 Built from columns, without the SDK's span objects: those alone cost more than all of this.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,11 +18,11 @@ from opentelemetry.exporter.jaeger.thrift.gen.jaeger.ttypes import (
     TagType,
 )
 
+from ...domain.model.own_span import AttributeValue, OwnSpan, OwnSpanKind
 from ...domain.model.pod import Container
 from ...domain.model.quoting import unicode_text
 from ...domain.model.span_attributes import (
     Attributes,
-    AttributeValue,
     ServiceResource,
     root_attributes,
     root_name,
@@ -58,25 +58,11 @@ class BatchTranslation:
         tags = _SpanTags(self.resource)
         spans = _children(traced, rows, tags)
         spans += [self._root(traced, number, tags) for number in slices.tolist()]
-        return self._batch(spans)
+        return _batch(self.resource, spans)
 
     def session_span(self, ended_ns: int) -> ThriftBatch:
         """Translate the session's own span, which is about the tracer itself."""
-        session = self.session
-        span = Span(
-            **_trace_id(session),
-            spanId=_signed(session.span_id),
-            parentSpanId=_signed(session.parent_span_id) if session.parent_span_id else _NO_PARENT,
-            operationName=_text(session.name),
-            flags=_SAMPLED,
-            startTime=_microseconds(session.started_ns),
-            duration=_microseconds(ended_ns - session.started_ns),
-            tags=_SpanTags(self.resource).of(session.attributes, self.resource.attributes),
-        )
-        return self._batch([span])
-
-    def _batch(self, spans: list[ThriftSpan]) -> ThriftBatch:
-        return Batch(process=Process(serviceName=_text(self.resource.service_name)), spans=spans)
+        return own_batch(self.resource, [self.session.span(ended_ns)])
 
     def _root(self, traced: TracedBatch, number: int, tags: "_SpanTags") -> ThriftSpan:
         batch, slices, session = traced.spans, traced.slices, self.session
@@ -84,7 +70,7 @@ class BatchTranslation:
         start_ns, end_ns = int(slices.start_ns[number]), int(slices.end_ns[number])
         link = SpanRef(
             refType=SpanRefType.FOLLOWS_FROM,
-            **_trace_id(session),
+            **_trace_id(session.trace_id),
             spanId=_signed(session.span_id),
         )
         return Span(
@@ -102,6 +88,29 @@ class BatchTranslation:
                 batch.containers[slices.container[number]],
             ),
         )
+
+
+def own_batch(resource: ServiceResource, spans: Iterable[OwnSpan]) -> ThriftBatch:
+    """Translate spans of the tracer itself, which its resource describes."""
+    tags = _SpanTags(resource)
+    return _batch(resource, [_own(one, tags, resource) for one in spans])
+
+
+def _own(span: OwnSpan, tags: "_SpanTags", resource: ServiceResource) -> ThriftSpan:
+    return Span(
+        **_trace_id(span.trace_id),
+        spanId=_signed(span.span_id),
+        parentSpanId=_signed(span.parent_span_id) if span.parent_span_id else _NO_PARENT,
+        operationName=_text(span.name),
+        flags=_SAMPLED,
+        startTime=_microseconds(span.started_ns),
+        duration=_microseconds(span.ended_ns - span.started_ns),
+        tags=tags.of(span.attributes, resource.attributes, kind=span.kind, error=span.error),
+    )
+
+
+def _batch(resource: ServiceResource, spans: list[ThriftSpan]) -> ThriftBatch:
+    return Batch(process=Process(serviceName=_text(resource.service_name)), spans=spans)
 
 
 def _children(traced: TracedBatch, rows: Int64, tags: "_SpanTags") -> list[ThriftSpan]:
@@ -152,21 +161,28 @@ class _SpanTags:
         described = self._of_container.get(id(container))
         if described is None:
             described = self._of_container[id(container)] = self._resource.of(container)
-        tags = self.of(attributes, described)
+        return self.of(attributes, described, error=error)
+
+    def of(
+        self,
+        attributes: Mapping[str, AttributeValue],
+        resource: Attributes,
+        *,
+        kind: OwnSpanKind = OwnSpanKind.INTERNAL,
+        error: str = "",
+    ) -> list[ThriftTag]:
+        """Tag a span with attributes of its own, those of its resource, and how it ended."""
+        scope = {
+            "span.kind": kind.value,
+            "otel.scope.name": SCOPE_NAME,
+            "otel.scope.version": self._resource.service_version,
+        }
+        tags = [*self._of(attributes), *self._of(resource), *self._of(scope)]
         if error:
             status = {"otel.status_code": "ERROR", "otel.status_description": error}
             tags += self._of(status)
             tags.append(_FAILED)
         return tags
-
-    def of(self, attributes: Mapping[str, AttributeValue], resource: Attributes) -> list[ThriftTag]:
-        """Tag a span with attributes of its own, then with those of its resource."""
-        scope = {
-            "span.kind": "internal",
-            "otel.scope.name": SCOPE_NAME,
-            "otel.scope.version": self._resource.service_version,
-        }
-        return [*self._of(attributes), *self._of(resource), *self._of(scope)]
 
     def _of(self, attributes: Mapping[str, AttributeValue]) -> list[ThriftTag]:
         known = self._known
@@ -189,8 +205,8 @@ def _text(text: str) -> str:
     return unicode_text(text[:MAX_TEXT])
 
 
-def _trace_id(session: SessionTrace) -> dict[str, int]:
-    high, low = session.trace_id[:8], session.trace_id[8:]
+def _trace_id(trace_id: bytes) -> dict[str, int]:
+    high, low = trace_id[:8], trace_id[8:]
     return {"traceIdHigh": _signed(high), "traceIdLow": _signed(low)}
 
 

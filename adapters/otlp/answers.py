@@ -122,3 +122,9 @@ def _signed(value: Value) -> int:
 
 def _text(value: Value) -> str:
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else ""
+
+
+def rejection(address: str, answer: PartialSuccess) -> str:
+    """Say that a collector rejected spans, in its words if it has any."""
+    said = f": {quoted(answer.message)}" if answer.message else ""
+    return f"otlp: {address} rejected spans{said}"

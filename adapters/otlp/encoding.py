@@ -7,9 +7,12 @@ There is no object per span, and the bytes are those a protobuf library would wr
 padded. Only the order of a span's fields is our own, which readers may not depend on.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from attrs import define, field, frozen
 
+from ...domain.model.own_span import OwnSpan
 from ...domain.model.pod import Container
 from ...domain.model.span_attributes import (
     ServiceResource,
@@ -20,8 +23,8 @@ from .encoding_columns import SPILL
 from .encoding_messages import (
     RESOURCE_ATTRIBUTE,
     attributes,
+    own_span,
     resource_openings,
-    session_span,
     text,
     whole_spans,
 )
@@ -91,11 +94,11 @@ class SpanEncoder:
             data[at : at + len(opening)] = np.frombuffer(opening, np.uint8)
         return [Request(data[begin:end].tobytes(), spans) for begin, end, spans in requests]
 
-    def session(self, session: SessionTrace, *, ended_ns: int) -> bytes:
-        """Encode the span of a session itself as a request; its resource is the tracer's own."""
-        span = whole_spans([session_span(session, ended_ns)])
+    def own(self, spans: Iterable[OwnSpan]) -> bytes:
+        """Encode spans of the tracer itself as one request; their resource is the tracer."""
+        encoded = whole_spans([own_span(one) for one in spans])
         resource = attributes(RESOURCE_ATTRIBUTE, self.resource.attributes)
-        return resource_openings(resource, self._scope, len(span)) + span
+        return resource_openings(resource, self._scope, len(encoded)) + encoded
 
     @property
     def _scope(self) -> bytes:

@@ -7,8 +7,8 @@ numbers and lengths take as few bytes as they can.
 from collections.abc import Mapping, Sequence
 from struct import pack
 
+from ...domain.model.own_span import AttributeValue, OwnSpan, OwnSpanKind
 from ...domain.model.quoting import unicode_text
-from ...domain.model.span_attributes import AttributeValue
 from ...domain.model.traces import SessionTrace, Slices
 
 KIND_INTERNAL = b"\x30\x01"
@@ -20,6 +20,11 @@ _SHORT = 128
 """Smaller numbers are one byte."""
 _STATUS_ERROR = b"\x18\x02"
 _ALL_BITS = (1 << 64) - 1
+_KINDS = {
+    OwnSpanKind.INTERNAL: KIND_INTERNAL,
+    OwnSpanKind.SERVER: b"\x30\x02",
+    OwnSpanKind.CLIENT: b"\x30\x03",
+}
 
 
 def varint(number: int) -> bytes:
@@ -83,18 +88,19 @@ def link(session: SessionTrace) -> bytes:
     return delimited(13, delimited(1, session.trace_id) + delimited(2, session.span_id))
 
 
-def session_span(session: SessionTrace, ended_ns: int) -> bytes:
-    """Encode the span of a session itself."""
-    parent = delimited(4, session.parent_span_id) if session.parent_span_id else b""
+def own_span(span: OwnSpan) -> bytes:
+    """Encode a span of the tracer itself."""
     return b"".join(
         (
-            delimited(1, session.trace_id),
-            delimited(2, session.span_id),
-            parent,
-            text(5, session.name),
-            KIND_INTERNAL,
-            times(session.started_ns, ended_ns),
-            attributes(SPAN_ATTRIBUTE, session.attributes),
+            delimited(1, span.trace_id),
+            delimited(2, span.span_id),
+            text(3, span.trace_state) if span.trace_state else b"",
+            delimited(4, span.parent_span_id) if span.parent_span_id else b"",
+            text(5, span.name),
+            _KINDS[span.kind],
+            times(span.started_ns, span.ended_ns),
+            attributes(SPAN_ATTRIBUTE, span.attributes),
+            error_status(span.error) if span.error else b"",
         )
     )
 

@@ -8,7 +8,7 @@ from attrs import define, field, frozen
 from ...domain.model.spans import SpanBatch
 from ...domain.model.traces import SessionTrace, cut
 from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
-from .answers import quoted
+from .answers import rejection
 from .encoding import SpanEncoder
 from .transport import Transport
 
@@ -107,11 +107,11 @@ class OtlpSink:
             sending.refuse(len(part.spans), str(error))
         else:
             if answer.rejected_spans > 0:
-                sending.refuse(answer.rejected_spans, self._rejection(answer.message))
+                sending.refuse(answer.rejected_spans, rejection(self.address, answer))
         sending.parts.popleft()
 
     async def _send_session(self, ended_ns: int) -> None:
-        request = self.encoder.session(self.session, ended_ns=ended_ns)
+        request = self.encoder.own([self.session.span(ended_ns)])
         try:
             answer = await self.transport.send(self.transport.pack(request))
         except ExportDelayed:
@@ -121,7 +121,7 @@ class OtlpSink:
             raise ExportFailed(f"{error}; {_NO_SESSION_SPAN}") from error
         if answer.rejected_spans > 0:
             await self.close()
-            raise ExportFailed(f"{self._rejection(answer.message)}; {_NO_SESSION_SPAN}")
+            raise ExportFailed(f"{rejection(self.address, answer)}; {_NO_SESSION_SPAN}")
 
     def _encode(self, batch: SpanBatch) -> deque[_Part]:
         traced = cut(batch, self.session)
@@ -132,7 +132,3 @@ class OtlpSink:
             parts.append(_Part(self.transport.pack(request.data), spans))
             first += request.spans
         return parts
-
-    def _rejection(self, message: str) -> str:
-        said = f": {quoted(message)}" if message else ""
-        return f"otlp: {self.address} rejected spans{said}"

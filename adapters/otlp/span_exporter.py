@@ -5,8 +5,8 @@ from attrs import define, field
 from ...domain.model.span_attributes import ServiceResource
 from ...ports.span_exporter import TraceContext
 from .encoding import MAX_REQUEST_BYTES, SpanEncoder
-from .http import HttpTransport
-from .settings import OtlpProtocol, OtlpSettings
+from .opening import opening
+from .settings import OtlpSettings
 from .sink import OtlpSink
 from .transport import OpenTransport
 
@@ -30,7 +30,7 @@ class OtlpSpanExporter:
 
     def __attrs_post_init__(self) -> None:
         """Load what speaks the protocol."""
-        self._open_transport = _opening(self.settings.protocol)
+        self._open_transport = opening(self.settings.protocol)
 
     async def open(self, context: TraceContext) -> OtlpSink:
         """Prepare to connect: that a collector is down is found out later, and retried.
@@ -45,11 +45,3 @@ class OtlpSpanExporter:
             transport=await self._open_transport(self.settings),
             session=session,
         )
-
-
-def _opening(protocol: OtlpProtocol) -> OpenTransport:
-    if protocol == "grpc":
-        from .grpc import GrpcTransport  # noqa: PLC0415 - 9 MB that only this protocol needs
-
-        return GrpcTransport.open
-    return HttpTransport.open

@@ -10,11 +10,11 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from .errnos import errno_name
+from .own_span import AttributeValue
 from .pod import Container
 from .spans import SpanArgument, SpanBatch, SpanKind, SpanOutcome
 from .traces import SessionTrace, Slices
 
-AttributeValue: TypeAlias = int | str
 Attributes: TypeAlias = dict[str, AttributeValue]
 
 _INT64 = range(-(1 << 63), 1 << 63)

@@ -11,6 +11,7 @@ from hashlib import blake2b
 import numpy as np
 from attrs import field, frozen
 
+from .own_span import OwnSpan
 from .spans import Int32, Int64, SpanBatch, UInt64
 from .trace_context import SpanContext
 
@@ -56,6 +57,19 @@ class SessionTrace:
             name=name,
             started_ns=started_ns,
             attributes=attributes,
+        )
+
+    def span(self, ended_ns: int) -> OwnSpan:
+        """Make the span of the run, which is over."""
+        return OwnSpan(
+            name=self.name,
+            trace_id=self.trace_id,
+            span_id=self.span_id,
+            parent_span_id=self.parent_span_id,
+            trace_state=self.trace_state,
+            started_ns=self.started_ns,
+            ended_ns=ended_ns,
+            attributes=self.attributes,
         )
 
 

@@ -126,5 +126,5 @@ def test_calls_and_roots_are_the_same(batch: SpanBatch) -> None:
 def test_the_session_is_the_same() -> None:
     ended_ns = NOON_NS + 5_000_600
     thrift = BatchTranslation(resource=RESOURCE, session=SESSION).session_span(ended_ns)
-    otlp = SpanEncoder(RESOURCE).session(SESSION, ended_ns=ended_ns)
+    otlp = SpanEncoder(RESOURCE).own([SESSION.span(ended_ns)])
     assert from_otlp([otlp]) == from_jaeger(read_batch(encode_batch(thrift)))

@@ -15,9 +15,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from container_tracer.adapters.otlp import encoding_roots, encoding_vocabulary
 from container_tracer.adapters.otlp.encoding import SpanEncoder
 from container_tracer.domain.model.event_format import EventFormat
+from container_tracer.domain.model.own_span import AttributeValue
 from container_tracer.domain.model.quoting import unicode_text
 from container_tracer.domain.model.span_attributes import (
-    AttributeValue,
     ServiceResource,
     root_attributes,
     root_name,
@@ -294,7 +294,7 @@ def test_requests_are_filled_as_far_as_they_may_be(containers: int) -> None:
 def test_the_session_has_a_span_with_the_tracers_own_resource() -> None:
     session = evolve(SESSION, parent_span_id=b"12345678")
     for one in (SESSION, session):
-        data = SpanEncoder(RESOURCE).session(one, ended_ns=NOON_NS + 9)
+        data = SpanEncoder(RESOURCE).own([one.span(NOON_NS + 9)])
         ((resource, spans),) = found([data])
         assert resource == valid(RESOURCE.attributes)
         assert spans == {

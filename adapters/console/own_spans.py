@@ -1,0 +1,31 @@
+"""The tracer's own spans on the console."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TextIO
+
+from attrs import define, field
+
+from ...domain.model.own_span import OwnSpan
+from ...domain.model.span_text import own_span_line
+from .span_stream import SpanStream
+
+
+@define(eq=False)
+class ConsoleOwnSpanExporter:
+    """Writes a JSON object per line to a text stream, which stays the caller's to close."""
+
+    stream: TextIO
+    name: str = field(default="console", init=False)
+    _lines: SpanStream = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Take the stream over, as far as whole lines need it."""
+        self._lines = SpanStream(stream=self.stream)
+
+    async def send(self, spans: Sequence[OwnSpan]) -> None:
+        """Write whole lines, in a worker thread. Raises as the port says."""
+        await asyncio.to_thread(self._lines.write_lines, [own_span_line(one) for one in spans])
+
+    async def close(self) -> None:
+        """Do nothing: the console stays open for others."""

@@ -1,0 +1,45 @@
+"""The tracer's own spans to a collector that speaks OTLP."""
+
+from collections.abc import Sequence
+
+from attrs import define, field
+
+from ...domain.model.own_span import OwnSpan
+from ...domain.model.span_attributes import ServiceResource
+from ...ports.errors import ExportRejected
+from .answers import rejection
+from .encoding import SpanEncoder
+from .opening import opening
+from .settings import OtlpSettings
+from .transport import OpenTransport, Transport
+
+
+@define(kw_only=True, eq=False)
+class OtlpOwnSpanExporter:
+    """Keeps a connection from the first spans on until it is closed; `resource` is the tracer."""
+
+    settings: OtlpSettings
+    resource: ServiceResource
+    name: str = field(default="otlp", init=False)
+    _open_transport: OpenTransport = field(init=False)
+    _transport: Transport | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Load what speaks the protocol."""
+        self._open_transport = opening(self.settings.protocol)
+
+    async def send(self, spans: Sequence[OwnSpan]) -> None:
+        """Send one request. Raises as the port says."""
+        if self._transport is None:
+            self._transport = await self._open_transport(self.settings)
+        request = SpanEncoder(self.resource).own(spans)
+        answer = await self._transport.send(self._transport.pack(request))
+        if answer.rejected_spans > 0:
+            why = rejection(self.settings.address, answer)
+            raise ExportRejected(why, spans=min(answer.rejected_spans, len(spans)))
+
+    async def close(self) -> None:
+        """Hang up; again is harmless."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            await transport.close()
