@@ -82,7 +82,10 @@ def merged_members(replies: Replies) -> str:
 
     A key that several nodes have is qualified for each of them: `node/key`.
     """
-    return _object(_qualified(replies.done))
+    keys = [key for one in replies.done for key in one.keys]
+    if len(set(keys)) < len(keys):
+        return _object(_qualified(replies.done))
+    return f"{{{', '.join(one.inside for one in replies.done if one.keys)}}}"
 
 
 def merged_sessions(replies: Replies) -> str:

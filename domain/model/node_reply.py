@@ -1,11 +1,11 @@
 """What came of asking one node: bytes become the members of an object, or a reason why not."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from .node_errors import NodeError
 
@@ -30,17 +30,28 @@ class Outcome(Enum):
 class NodeReply:
     """The answer of a node, or what there is instead.
 
-    `members` are those of the object it answered: their JSON as the node wrote it, by key.
+    `body` is the object it answered, as the node wrote it, and `keys` are those of its members.
     Nothing in it is written anew, which takes most of the time where there are many nodes.
     """
 
     node: str
     outcome: Outcome
     status: int = 0
-    members: Mapping[str, str] = field(factory=dict)
+    body: str = "{}"
+    keys: Sequence[str] = ()
     title: str = ""
     detail: str = ""
     type_uri: str = "about:blank"
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """Take the object apart: the JSON of its members as the node wrote it, by key."""
+        return json_members(self.body)
+
+    @property
+    def inside(self) -> str:
+        """Return what stands between the braces of the object."""
+        return self.body.strip(_BLANK)[1:-1].strip(_BLANK)
 
     @property
     def error(self) -> NodeError:
@@ -52,17 +63,20 @@ class NodeReply:
 def read_reply(node: str, *, status: int, content_type: str, body: bytes) -> NodeReply:
     """Read what a node answered; whatever is wrong with it becomes a reply that failed."""
     try:
-        members = json_members(body.decode("utf-8"))
+        text = body.decode("utf-8")
+        members = _object(text)
     except (ValueError, RecursionError) as error:
         return failed(node, f"answers {_named(status)} and what is no JSON object: {error}")
     if status in _SUCCESS:
-        return NodeReply(node=node, outcome=Outcome.DONE, status=status, members=members)
+        return NodeReply(
+            node=node, outcome=Outcome.DONE, status=status, body=text, keys=tuple(members)
+        )
     if content_type != _PROBLEM_TYPE or status not in (*_REFUSED, *_FAILED):
         return failed(node, f"answers {_named(status)}, which a tracer does not")
     return _problem(node, status, members)
 
 
-def _problem(node: str, status: int, members: Mapping[str, str]) -> NodeReply:
+def _problem(node: str, status: int, members: Mapping[str, Any]) -> NodeReply:
     outcome = Outcome.REFUSED if status in _REFUSED else Outcome.FAILED
     return NodeReply(
         node=node,
@@ -79,17 +93,14 @@ def failed(node: str, detail: str) -> NodeReply:
     return NodeReply(node=node, outcome=Outcome.FAILED, title="No answer", detail=detail)
 
 
-def without_members(reply: NodeReply) -> NodeReply:
+def without_body(reply: NodeReply) -> NodeReply:
     """Drop what a node answered, where there is no room for it."""
     detail = "its answer is left out: the answers of all nodes are too large together"
     return evolve(failed(reply.node, detail), title="Answer too large")
 
 
 def json_members(text: str) -> dict[str, str]:
-    """Take a JSON object apart into the JSON of its members; raise `ValueError`.
-
-    All of it is parsed, so that only JSON is passed on, but it is kept as it was written.
-    """
+    """Take a JSON object apart into the JSON of its members; raise `ValueError`."""
     members: dict[str, str] = {}
     at = _skip(text, 0)
     _expect(text, at, "{")
@@ -134,8 +145,16 @@ def _refuse_constant(name: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _text(members: Mapping[str, str], key: str) -> str:
-    value = json.loads(members.get(key, '""'))
+def _object(text: str) -> dict[str, Any]:
+    """Parse all of it, so that only JSON is passed on; raise `ValueError`."""
+    value = _DECODER.decode(text)
+    if isinstance(value, dict):
+        return value
+    raise ValueError("it is something else")
+
+
+def _text(members: Mapping[str, Any], key: str) -> str:
+    value = members.get(key)
     return value if isinstance(value, str) else ""
 
 

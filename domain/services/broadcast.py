@@ -10,7 +10,7 @@ from ...ports.node_client import NodeAnswer, NodeClient, NodeRequest
 from ..model.broadcast import NodeRefusal, Replies
 from ..model.node_choice import chosen_nodes
 from ..model.node_errors import sentence
-from ..model.node_reply import NodeReply, failed, read_reply, without_members
+from ..model.node_reply import NodeReply, failed, read_reply, without_body
 from ..model.nodes import Node, Nodes
 
 MAX_ANSWERS_BYTES = 64 * 2**20
@@ -71,7 +71,7 @@ class Broadcast:
             reply = _read(node, answer)
         else:
             reply = await asyncio.to_thread(_read, node, answer)
-        return reply if room.take(len(answer.body)) else without_members(reply)
+        return reply if room.take(len(answer.body)) else without_body(reply)
 
 
 def check(replies: Replies) -> None:
