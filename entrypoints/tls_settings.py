@@ -33,6 +33,7 @@ class ServerTls:
     pair: KeyPair
     client_authority: Path | None = None
     client_names: tuple[str, ...] = ()
+    side: Side = Side.SERVER
 
     @property
     def paths(self) -> Sequence[Path]:
@@ -45,8 +46,8 @@ class ServerTls:
         Clients without a certificate are let in and answered with 403, but for health checks,
         whose senders in Kubernetes have none.
         """
-        context = new_context(Side.SERVER)
-        valid_until = show(context, self.pair, Side.SERVER)
+        context = new_context(self.side)
+        valid_until = show(context, self.pair, self.side)
         if self.client_authority:
             trust(context, self.client_authority)
             context.verify_mode = ssl.CERT_OPTIONAL
@@ -60,6 +61,7 @@ class NodesTls:
     authority: Path
     server_name: str
     pair: KeyPair | None = None
+    side: Side = Side.CLIENT
 
     @property
     def paths(self) -> Sequence[Path]:
@@ -69,9 +71,9 @@ class NodesTls:
 
     def load(self) -> Loaded:
         """Make the context of a client."""
-        context = new_context(Side.CLIENT)
+        context = new_context(self.side)
         trust(context, self.authority)
-        valid_until = show(context, self.pair, Side.CLIENT) if self.pair else 0
+        valid_until = show(context, self.pair, self.side) if self.pair else 0
         return Loaded(context=context, valid_until=valid_until)
 
 

@@ -14,7 +14,7 @@ from ...adapters.system.memory import keep_freed_memory
 from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
-from ..rest.tls import watching_files
+from ..rest.tls import fresh_tls
 from .settings import PROGRAM, NodeSettings, read_settings
 from .wiring import NodeWiring
 
@@ -51,7 +51,6 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     """Serve until a signal, then stop everything."""
     wiring = NodeWiring(settings=settings)
     sessions, upkeep, tls = wiring.sessions(), wiring.upkeep(), wiring.tls()
-    context = tls[0].context if tls else None
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="worker")
@@ -62,8 +61,8 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     await upkeep.start()
     with listener:
         async with (
-            watching_files(tls),
-            serving(wiring.app(), listener, tls=context, grace_seconds=GRACE_SECONDS),
+            fresh_tls(tls),
+            serving(wiring.app(), listener, tls=tls.server_context, grace_seconds=GRACE_SECONDS),
         ):
             _log.info(
                 "node.serving",

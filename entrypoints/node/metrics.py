@@ -13,7 +13,7 @@ from ...domain.model.session import SessionState, TraceSession
 from ...domain.model.stats import SourceStats
 from ...domain.services.upkeep import Upkeep
 from ..rest.metrics import Metrics
-from ..rest.tls import RotatingTls
+from ..rest.tls import TlsUses
 from ..rest.tls_metrics import TlsMetrics
 from .inventory_metrics import InventoryMetrics
 
@@ -124,7 +124,7 @@ def node_metrics(
     measured: Measured,
     choice: Callable[[], DiscoveryChoice],
     upkeep: Upkeep | None = None,
-    tls: Sequence[RotatingTls] = (),
+    tls: TlsUses | None = None,
 ) -> Metrics:
     """Make the metrics of a node, with those of the inventory where there is one, and of TLS."""
 
@@ -140,4 +140,4 @@ def node_metrics(
         )
 
     inventory = [InventoryMetrics(upkeep)] if upkeep else []
-    return Metrics(snapshot, [*inventory, TlsMetrics(tls)])
+    return Metrics(snapshot, [*inventory, TlsMetrics(tls or TlsUses())])

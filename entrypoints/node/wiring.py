@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 
 from dependency_injector import containers, providers
@@ -38,7 +38,7 @@ from ..rest.app import build_app
 from ..rest.client_certificates import client_certificates
 from ..rest.context import App
 from ..rest.metrics import Metrics
-from ..rest.tls import RotatingTls, server_uses
+from ..rest.tls import TlsUses, tls_uses
 from .context import NodeContext
 from .hooks import built_in_hooks
 from .metrics import node_metrics
@@ -189,9 +189,7 @@ class NodeWiring(containers.DeclarativeContainer):
         repository=repository,
         clock=clock,
     )
-    tls: providers.Provider[Sequence[RotatingTls]] = providers.Singleton(
-        server_uses, settings.provided.tls
-    )
+    tls: providers.Provider[TlsUses] = providers.Singleton(tls_uses, settings.provided.tls)
     metrics: providers.Provider[Metrics] = providers.Singleton(
         node_metrics, sessions, choice, upkeep, tls
     )

@@ -5,13 +5,15 @@ import contextlib
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 from attrs import define, field, frozen
+
+from ..certificates import Side
 
 LOOK_SECONDS = 3.0
 """How often files are looked at."""
@@ -41,6 +43,10 @@ class Loaded:
 
 class TlsFiles(Protocol):
     """The files of one use of TLS."""
+
+    @property
+    def side(self) -> Side:
+        """Tell which end of a connection they are for."""
 
     @property
     def paths(self) -> Sequence[Path]:
@@ -106,24 +112,25 @@ class RotatingTls:
     valid_until: int = field(init=False, default=0)
     failure: str = field(init=False, default="")
     refused: Counter[str] = field(init=False, factory=Counter)
-    _context: ChangingContext | None = field(init=False, default=None)
+    _context: ChangingContext = field(init=False)
     _seen: tuple[bytes, ...] = field(init=False, default=())
     _warned: float = field(init=False, default=0.0)
     _told: Counter[str] = field(init=False, factory=Counter)
     _told_at: float = field(init=False, default=0.0)
 
+    def __attrs_post_init__(self) -> None:
+        """Make the context, which is of no use before the files are loaded."""
+        self._context = ChangingContext(self.files.side.value)
+
     @property
     def context(self) -> ssl.SSLContext:
-        """Return what to make connections with, now and after every change.
-
-        The files are loaded when this is first asked for; raise `ValueError` if they cannot be.
-        """
-        if self._context is None:
-            self._seen = self._contents()
-            loaded = self.files.load()
-            self._context = ChangingContext(loaded.context.protocol)
-            self._take(self._context, loaded)
+        """Return what to make connections with, once loaded, and after every change."""
         return self._context
+
+    def load(self) -> None:
+        """Load the files; raise `ValueError`."""
+        self._seen = self._contents()
+        self._take(self.files.load())
 
     @property
     def seconds_left(self) -> float | None:
@@ -136,27 +143,27 @@ class RotatingTls:
         However many connections come to nothing, that is a line a minute.
         """
         contents = self._contents()
-        if contents != self._seen and self._context is not None:
+        if contents != self._seen:
             self._seen = contents
-            self._reload(self._context)
+            self._reload()
         self._warn()
         self._tell_refused()
 
     def _contents(self) -> tuple[bytes, ...]:
         return tuple(_read(path) for path in self.files.paths)
 
-    def _reload(self, context: ChangingContext) -> None:
+    def _reload(self) -> None:
         try:
-            self._take(context, self.files.load())
+            self._take(self.files.load())
         except ValueError as error:
             self.failure = str(error)
             _log.error("tls.not_reloaded", use=self.use, error=self.failure)
         else:
             _log.info("tls.reloaded", use=self.use, **self._valid())
 
-    def _take(self, context: ChangingContext, loaded: Loaded) -> None:
+    def _take(self, loaded: Loaded) -> None:
         loaded.context.sslobject_class = _noting(self.refused)
-        context.current = loaded.context
+        self._context.current = loaded.context
         self.valid_until, self.failure, self._warned = loaded.valid_until, "", 0.0
 
     def _warn(self) -> None:
@@ -180,9 +187,29 @@ class RotatingTls:
         return {"valid_until": datetime.fromtimestamp(self.valid_until, UTC).isoformat()}
 
 
-def server_uses(files: TlsFiles | None) -> Sequence[RotatingTls]:
-    """Return TLS of a server, as the one use there is, or none if it has no files."""
-    return [RotatingTls(use="server", files=files)] if files else []
+@frozen(kw_only=True)
+class TlsUses:
+    """What a program uses TLS for; None is plain HTTP."""
+
+    server: RotatingTls | None = None
+    nodes: RotatingTls | None = None
+
+    def __iter__(self) -> Iterator[RotatingTls]:
+        """Yield those there are."""
+        return iter([one for one in (self.server, self.nodes) if one])
+
+    @property
+    def server_context(self) -> ssl.SSLContext | None:
+        """Return what a server makes connections with."""
+        return self.server.context if self.server else None
+
+
+def tls_uses(server: TlsFiles | None, nodes: TlsFiles | None = None) -> TlsUses:
+    """Make the uses there are files for."""
+    return TlsUses(
+        server=RotatingTls(use="server", files=server) if server else None,
+        nodes=RotatingTls(use="nodes", files=nodes) if nodes else None,
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -194,16 +221,20 @@ def _read(path: Path) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def watching_files(uses: Sequence[RotatingTls]) -> AsyncIterator[None]:
-    """Look at the files of every use again and again while in the block."""
-    task = asyncio.create_task(_watch(uses), name="tls.watch") if uses else None
+async def fresh_tls(uses: TlsUses) -> AsyncIterator[None]:
+    """Load the files of every use, and look at them again and again while in the block.
+
+    Raise `ValueError` if they cannot be used now.
+    """
+    for one in uses:
+        one.load()
+    task = asyncio.create_task(_watch(tuple(uses)), name="tls.watch")
     try:
         yield
     finally:
-        if task:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
 async def _watch(uses: Sequence[RotatingTls]) -> None:

@@ -1,19 +1,19 @@
 """Metrics of certificates: until when they are valid, and whether new ones could be taken over."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from attrs import frozen
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from .tls import RotatingTls
+from .tls import TlsUses
 
 
 @frozen(eq=False)
 class TlsMetrics(Collector):
     """The uses of TLS of one program, as they are when metrics are asked for."""
 
-    uses: Sequence[RotatingTls]
+    uses: TlsUses
 
     def collect(self) -> Iterator[Metric]:
         """Yield a family each, with a time series per use."""

@@ -11,6 +11,7 @@ import structlog
 from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
+from ..rest.tls import fresh_tls
 from .settings import PROGRAM, SvcSettings, read_settings
 from .wiring import SvcWiring
 
@@ -34,13 +35,23 @@ def main() -> None:
 async def serve(settings: SvcSettings, listener: socket.socket) -> None:
     """Serve until a signal, then let requests finish."""
     wiring = SvcWiring(settings=settings)
+    tls = wiring.tls()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     with listener:
-        async with serving(wiring.app(), listener, grace_seconds=GRACE_SECONDS):
-            _log.info("svc.serving", nodes=len(settings.nodes), **address_of(listener))
+        async with (
+            fresh_tls(tls),
+            serving(wiring.app(), listener, tls=tls.server_context, grace_seconds=GRACE_SECONDS),
+        ):
+            _log.info(
+                "svc.serving",
+                nodes=len(settings.nodes),
+                tls=tls.server is not None,
+                nodes_tls=tls.nodes is not None,
+                **address_of(listener),
+            )
             await stopping.wait()
             _log.info("svc.stopping")
             wiring.streams().stop("tracer-svc shut down; the session goes on")

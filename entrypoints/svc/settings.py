@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 
 from ...domain.model.nodes import Node
-from .. import values
+from .. import tls_settings, values
 from ..options import command_line, last, option, options_of, read_options
+from ..tls_settings import NODE_SERVER_NAME, NodesTls, ServerTls, nodes_tls, server_tls
 from ..values import Address, UnixAddress
 
 PROGRAM = "tracer-svc"
@@ -132,6 +133,66 @@ class SvcSettings:
     )
     """How long a request may take in all."""
 
+    certificate: Path | None = tls_settings.file_option(
+        "--certfile",
+        "TRACE_KUBE_TLS_CERT",
+        meaning="the server's certificate, PEM: only TLS is spoken then; may be replaced",
+    )
+    """File of the server's certificate and its issuers', or None."""
+
+    key: Path | None = tls_settings.file_option(
+        "--keyfile", "TRACE_KUBE_TLS_KEY", meaning="the key of that certificate, PEM"
+    )
+    """File of that certificate's key, or None."""
+
+    client_authority: Path | None = tls_settings.file_option(
+        "--client-ca-file",
+        "TRACE_KUBE_CLIENT_CA",
+        meaning="certificates, PEM: clients must show one that these have signed",
+    )
+    """File of the authorities that vouch for clients, or None."""
+
+    client_names: tuple[str, ...] = tls_settings.names_option(
+        "--client-name",
+        "TRACE_KUBE_CLIENT_NAMES",
+        meaning="a name that a client's certificate must have; repeatable; default any",
+    )
+    """Names of which a client's certificate must have one, if there are any."""
+
+    node_authority: Path | None = tls_settings.file_option(
+        "--node-ca-file",
+        "TRACE_KUBE_NODE_CA",
+        meaning="certificates, PEM: nodes are asked over TLS, and must show one these have signed",
+    )
+    """File of the authorities that vouch for nodes, or None."""
+
+    node_certificate: Path | None = tls_settings.file_option(
+        "--node-certfile",
+        "TRACE_KUBE_NODE_CERT",
+        meaning="the certificate that nodes are shown, PEM",
+    )
+    """File of the certificate that nodes are shown, or None."""
+
+    node_key: Path | None = tls_settings.file_option(
+        "--node-keyfile", "TRACE_KUBE_NODE_KEY", meaning="the key of that certificate, PEM"
+    )
+    """File of that certificate's key, or None."""
+
+    node_server_name: str = option(
+        "--node-server-name",
+        "TRACE_KUBE_NODE_SERVER_NAME",
+        default=NODE_SERVER_NAME,
+        parse=last(tls_settings.host_name),
+        meaning=f"the name that nodes' certificates must have; default {NODE_SERVER_NAME}",
+    )
+    """What the certificate of every node must be for."""
+
+    tls: ServerTls | None = None
+    """How svc is reached, of those that are about that; None is plain HTTP."""
+
+    nodes_tls: NodesTls | None = None
+    """How nodes are asked, of those that are about that; None is plain HTTP."""
+
     verbose: bool = option(
         "--verbose",
         "TRACE_KUBE_VERBOSE",
@@ -150,5 +211,24 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> SvcSetting
     answer on stdout and exit with 0.
     """
     options = options_of(SvcSettings)
-    given = read_options(command_line(PROGRAM, options), options, argv=argv, environ=environ)
-    return SvcSettings(**given)
+    parser = command_line(PROGRAM, options)
+    settings = SvcSettings(**read_options(parser, options, argv=argv, environ=environ))
+    try:
+        return evolve(settings, tls=_tls(settings), nodes_tls=_nodes_tls(settings))
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _tls(settings: SvcSettings) -> ServerTls | None:
+    return server_tls(
+        settings.certificate, settings.key, settings.client_authority, settings.client_names
+    )
+
+
+def _nodes_tls(settings: SvcSettings) -> NodesTls | None:
+    return nodes_tls(
+        settings.node_authority,
+        settings.node_certificate,
+        settings.node_key,
+        settings.node_server_name,
+    )

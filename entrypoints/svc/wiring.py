@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dependency_injector import containers, providers
 from sanic import Blueprint
 
-from ...adapters.http.node_client import HttpNodeClient
+from ...adapters.http.node_client import HttpNodeClient, NodeTls
 from ...adapters.system.clock import SystemClock
 from ...domain.model.nodes import Nodes
 from ...domain.services.broadcast import Broadcast
@@ -13,8 +13,11 @@ from ...domain.services.merged_events import MergedStreams
 from ...ports.clock import Clock
 from ...ports.node_client import NodeClient
 from ..rest.app import build_app
+from ..rest.client_certificates import ClientCertificates, client_certificates
 from ..rest.context import App
 from ..rest.metrics import Metrics
+from ..rest.tls import TlsUses, tls_uses
+from ..rest.tls_metrics import TlsMetrics
 from .context import SvcContext
 from .node_errors import tell_node_errors
 from .routes import svc_blueprints
@@ -39,9 +42,25 @@ def _streams(settings: SvcSettings, client: NodeClient, clock: Clock) -> MergedS
     return MergedStreams(client=client, clock=clock, node_seconds=settings.node_timeout_seconds)
 
 
-def build_svc(context: SvcContext, blueprints: Sequence[Blueprint]) -> App:
+def _client(settings: SvcSettings, tls: TlsUses) -> NodeClient:
+    if tls.nodes is None:
+        return HttpNodeClient()
+    return HttpNodeClient(
+        tls=NodeTls(context=tls.nodes.context, server_name=settings.node_server_name)
+    )
+
+
+def _metrics(tls: TlsUses) -> Metrics:
+    return Metrics(collectors=[TlsMetrics(tls)])
+
+
+def build_svc(
+    context: SvcContext,
+    blueprints: Sequence[Blueprint],
+    certificates: ClientCertificates | None = None,
+) -> App:
     """Make the application of svc; every answer tells what went wrong at nodes."""
-    app = build_app(PROGRAM, context, blueprints)
+    app = build_app(PROGRAM, context, blueprints, certificates)
     app.register_middleware(tell_node_errors, "response")
     return app
 
@@ -52,7 +71,10 @@ class SvcWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[SvcSettings] = providers.Dependency(instance_of=SvcSettings)
 
     nodes: providers.Provider[Callable[[], Nodes]] = providers.Singleton(_nodes, settings)
-    client: providers.Provider[NodeClient] = providers.Singleton(HttpNodeClient)
+    tls: providers.Provider[TlsUses] = providers.Singleton(
+        tls_uses, settings.provided.tls, settings.provided.nodes_tls
+    )
+    client: providers.Provider[NodeClient] = providers.Singleton(_client, settings, tls)
     broadcast: providers.Provider[Broadcast] = providers.Singleton(
         _broadcast, settings, nodes, client
     )
@@ -60,9 +82,10 @@ class SvcWiring(containers.DeclarativeContainer):
     streams: providers.Provider[MergedStreams] = providers.Singleton(
         _streams, settings, client, clock
     )
-    metrics: providers.Provider[Metrics] = providers.Singleton(Metrics)
+    metrics: providers.Provider[Metrics] = providers.Singleton(_metrics, tls)
     app: providers.Provider[App] = providers.Singleton(
         build_svc,
         providers.Factory(SvcContext, broadcast=broadcast, streams=streams, metrics=metrics),
         providers.Callable(svc_blueprints),
+        providers.Callable(client_certificates, settings.provided.tls),
     )

@@ -76,6 +76,7 @@ def serve(tmp_path: Path) -> Serve:
         context = Context(metrics=Metrics())
         app = build_app("test-tls", context, [pages], client_certificates(files))
         tls = RotatingTls(use="server", files=files)
+        tls.load()
         with create_server(("127.0.0.1", 0)) as sock:
             async with serving(app, sock, tls=tls.context, grace_seconds=0.5):
                 yield Server(authority, tls, sock.getsockname()[1])

@@ -10,7 +10,8 @@ from attrs import define, field
 from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 
-from container_tracer.entrypoints.rest.tls import WARN_SECONDS, Loaded, RotatingTls
+from container_tracer.entrypoints.certificates import Side
+from container_tracer.entrypoints.rest.tls import WARN_SECONDS, Loaded, RotatingTls, TlsUses
 from container_tracer.entrypoints.rest.tls_metrics import TlsMetrics
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC).timestamp()
@@ -24,6 +25,10 @@ class StandInFiles:
 
     path: Path
     loaded: list[ssl.SSLContext] = field(factory=list)
+
+    @property
+    def side(self) -> Side:
+        return Side.SERVER
 
     @property
     def paths(self) -> Sequence[Path]:
@@ -51,7 +56,7 @@ class Scene:
         return current
 
     def metrics(self) -> str:
-        return generate_latest(TlsMetrics([self.tls])).decode()
+        return generate_latest(TlsMetrics(TlsUses(server=self.tls))).decode()
 
     def look(self, text: str | None = None) -> list[str]:
         """Write the file, look, and return the events that were logged."""
@@ -68,6 +73,7 @@ def scene(tmp_path: Path) -> Scene:
     path.write_text(str(FAR))
     files = StandInFiles(path)
     made = Scene(files, RotatingTls(use="server", files=files, now=lambda: made.seconds))
+    made.tls.load()
     assert made.current is files.loaded[0]
     return made
 
