@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 @define(eq=False)
 class Background:
-    """Tasks that must come to their end: half of them done would leave something in the kernel."""
+    """Tasks that must come to their end: half of them done would leave something behind."""
 
     tasks: set[asyncio.Task[Any]] = field(factory=set)
 

@@ -9,17 +9,16 @@ from sanic import Blueprint
 from sanic.response import HTTPResponse
 
 from ...domain.model.session import TraceSession
+from ...domain.model.session_request import SessionRequest
 from ...ports.errors import TracingUnavailable
 from ..rest.answers import hooks_answer, pods_answer, ready_answer, session_answer
 from ..rest.json_answer import Json, json_answer
 from ..rest.queries import parse_pods_query, parse_switch
 from ..rest.routing import add_route, node_openapi, query_of, server_blueprint
-from ..rest.schema import parse_run, parse_session_id, parse_session_request
+from ..rest.schema import ALL, parse_run, parse_session_id, parse_session_request
 from ..rest.summaries import summary_answer
 from .context import NodeReq, Sessions
 from .watching import get_events
-
-ALL = "all"
 
 T = TypeVar("T")
 
@@ -59,7 +58,7 @@ async def get_hooks(request: NodeReq) -> HTTPResponse:
 async def create_session(request: NodeReq) -> HTTPResponse:
     """Make a session."""
     wanted = evolve(parse_session_request(request.body), caller=request.ctx.caller)
-    session = await _to_its_end(request.app.ctx.sessions.create(wanted))
+    session = await _made(request.app.ctx.sessions, wanted)
     return json_answer(
         await _describe(request, [session]),
         status=201,
@@ -128,6 +127,23 @@ def _chosen(sessions: Sessions, session_id: str) -> Sequence[TraceSession]:
     if session_id == ALL:
         return sessions.list()
     return sessions.find(parse_session_id(session_id))
+
+
+async def _made(sessions: Sessions, wanted: SessionRequest) -> TraceSession:
+    """Make a session; if its client hangs up meanwhile, nobody knows its id, and it is deleted."""
+    gone = asyncio.Event()
+
+    async def make() -> TraceSession:
+        session = await sessions.create(wanted)
+        if gone.is_set():
+            await sessions.delete(session.session_id)
+        return session
+
+    try:
+        return await _to_its_end(make())
+    except asyncio.CancelledError:
+        gone.set()
+        raise
 
 
 async def _all(changes: Iterable[Coroutine[Any, Any, None]]) -> None:

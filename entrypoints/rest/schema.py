@@ -26,6 +26,9 @@ MAX_LABELS_CHARACTERS = 4096
 MAX_INTEGER = 2**63 - 1
 MAX_SESSION_ID = 2**64 - 1
 
+ALL = "all"
+"""What stands for every session where an id may stand."""
+
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 

@@ -1,6 +1,7 @@
 """`tracer-svc`: the svc role, until SIGTERM or SIGINT."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -17,6 +18,9 @@ from .wiring import SvcWiring
 
 GRACE_SECONDS = 4.0
 """How long requests may still be answered when it is to end."""
+
+FINISH_SECONDS = 0.5
+"""And how long what their clients did not wait for."""
 
 _log = structlog.get_logger()
 
@@ -55,6 +59,9 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
             await stopping.wait()
             _log.info("svc.stopping")
             wiring.streams().stop("tracer-svc shut down; the session goes on")
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FINISH_SECONDS):
+            await wiring.sessions().close()
     await wiring.client().close()
 
 

@@ -6,6 +6,7 @@ from attrs import frozen
 from sanic import Config, Request, Sanic
 
 from ...domain.services.broadcast import Broadcast
+from ...domain.services.cluster_sessions import ClusterSessions
 from ...domain.services.merged_events import MergedStreams
 from ..rest.context import Context, RequestContext
 
@@ -15,6 +16,7 @@ class SvcContext(Context):
     """What svc's application was wired with."""
 
     broadcast: Broadcast
+    sessions: ClusterSessions
     streams: MergedStreams
 
 

@@ -1,17 +1,35 @@
 """The routes of the svc role: each request goes to all nodes, and their answers become one."""
 
+import secrets
 from collections.abc import Callable, Sequence
 
 from sanic import Blueprint
 from sanic.response import HTTPResponse
 
-from ...domain.model.broadcast import Replies, merged_hooks, merged_members
+from ...domain.model.broadcast import (
+    Replies,
+    merged_hooks,
+    merged_members,
+    merged_nothing,
+    merged_sessions,
+)
 from ...domain.services.broadcast import check
+from ...domain.services.cluster_sessions import undoing
 from ..rest.json_answer import json_answer
 from ..rest.routing import add_route, node_openapi, server_blueprint
+from ..rest.schema import (
+    ALL,
+    MAX_SESSION_ID,
+    MalformedBody,
+    parse_run,
+    parse_session_id,
+    parse_session_request,
+)
 from .context import SvcReq
 from .forwarding import forwarded
 from .watching import get_events
+
+SESSIONS = "/v1/trace-session"
 
 
 def svc_blueprints() -> Sequence[Blueprint]:
@@ -19,6 +37,15 @@ def svc_blueprints() -> Sequence[Blueprint]:
     api = Blueprint("v1", version=1)
     add_route(api, "/pods", GET=get_pods)
     add_route(api, "/trace-hooks", GET=get_hooks)
+    add_route(api, "/trace-session", POST=create_sessions)
+    add_route(
+        api,
+        "/trace-session/<session_id:str>",
+        GET=get_sessions,
+        PUT=change_sessions,
+        DELETE=delete_sessions,
+    )
+    add_route(api, "/trace-session/<session_id:str>/summary", GET=get_summaries)
     add_route(api, "/trace-session/<session_id:str>/events", GET=get_events)
     return api, server_blueprint(readyz=readyz, openapi=node_openapi())
 
@@ -33,6 +60,42 @@ async def get_hooks(request: SvcReq) -> HTTPResponse:
     return await _merged(request, "/v1/trace-hooks", merged_hooks)
 
 
+async def create_sessions(request: SvcReq) -> HTTPResponse:
+    """Make a session on every node that has something to trace; they share the id of a group."""
+    if parse_session_request(request.body).group:
+        raise MalformedBody("Key 'group' is set by tracer-svc; leave it out.")
+    path = f"{SESSIONS}/{secrets.randbelow(MAX_SESSION_ID) + 1}"
+    asked = forwarded(request, SESSIONS, body=_with_group(request.body, path.rpartition("/")[2]))
+    replies = await request.app.ctx.sessions.create(
+        asked.request, patterns=asked.patterns, undo=undoing(asked.request, path)
+    )
+    answer = _answer(request, replies, merged_sessions)
+    answer.status, answer.headers["Location"] = 201, path
+    return answer
+
+
+async def get_sessions(request: SvcReq, session_id: str) -> HTTPResponse:
+    """Describe a session, those of a group, or all of all nodes."""
+    return await _merged(request, _path(session_id), merged_sessions)
+
+
+async def get_summaries(request: SvcReq, session_id: str) -> HTTPResponse:
+    """Tell what the spans of a session, those of a group, or all of all nodes come to."""
+    return await _merged(request, f"{_path(session_id)}/summary", merged_members)
+
+
+async def change_sessions(request: SvcReq, session_id: str) -> HTTPResponse:
+    """Let a session, or those of a group, run or not."""
+    path = f"{SESSIONS}/{parse_session_id(session_id)}"
+    parse_run(request.body)
+    return await _changed(request, path)
+
+
+async def delete_sessions(request: SvcReq, session_id: str) -> HTTPResponse:
+    """Delete a session, those of a group, or all of all nodes."""
+    return await _changed(request, _path(session_id))
+
+
 async def readyz(request: SvcReq) -> HTTPResponse:
     """Tell whether there is a node to ask."""
     nodes = request.app.ctx.broadcast.chosen()
@@ -41,11 +104,29 @@ async def readyz(request: SvcReq) -> HTTPResponse:
     )
 
 
-async def _merged(
-    request: SvcReq, path: str, merge: Callable[[Replies], str], *, body: bytes = b""
-) -> HTTPResponse:
-    asked = forwarded(request, path, body=body)
+def _path(session_id: str) -> str:
+    """Name sessions to nodes, by an id that was understood."""
+    return f"{SESSIONS}/{ALL if session_id == ALL else parse_session_id(session_id)}"
+
+
+def _with_group(body: bytes, group: str) -> bytes:
+    """Add a key to an object that was read, and has others."""
+    return b'{"group": "%s", %s' % (group.encode(), body.lstrip()[1:])
+
+
+async def _merged(request: SvcReq, path: str, merge: Callable[[Replies], str]) -> HTTPResponse:
+    asked = forwarded(request, path)
     replies = await request.app.ctx.broadcast.ask(asked.request, patterns=asked.patterns)
+    return _answer(request, replies, merge)
+
+
+async def _changed(request: SvcReq, path: str) -> HTTPResponse:
+    asked = forwarded(request, path, body=request.body if request.method == "PUT" else b"")
+    replies = await request.app.ctx.sessions.change(asked.request, patterns=asked.patterns)
+    return _answer(request, replies, merged_nothing)
+
+
+def _answer(request: SvcReq, replies: Replies, merge: Callable[[Replies], str]) -> HTTPResponse:
     request.ctx.node_errors = replies.errors
     check(replies)
     return HTTPResponse(merge(replies), content_type="application/json")

@@ -9,6 +9,7 @@ from ...adapters.http.node_client import HttpNodeClient, NodeTls
 from ...adapters.system.clock import SystemClock
 from ...domain.model.nodes import Nodes
 from ...domain.services.broadcast import Broadcast
+from ...domain.services.cluster_sessions import ClusterSessions
 from ...domain.services.merged_events import MergedStreams
 from ...ports.clock import Clock
 from ...ports.node_client import NodeClient
@@ -78,6 +79,9 @@ class SvcWiring(containers.DeclarativeContainer):
     broadcast: providers.Provider[Broadcast] = providers.Singleton(
         _broadcast, settings, nodes, client
     )
+    sessions: providers.Provider[ClusterSessions] = providers.Singleton(
+        ClusterSessions, broadcast=broadcast
+    )
     clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
     streams: providers.Provider[MergedStreams] = providers.Singleton(
         _streams, settings, client, clock
@@ -85,7 +89,9 @@ class SvcWiring(containers.DeclarativeContainer):
     metrics: providers.Provider[Metrics] = providers.Singleton(_metrics, tls)
     app: providers.Provider[App] = providers.Singleton(
         build_svc,
-        providers.Factory(SvcContext, broadcast=broadcast, streams=streams, metrics=metrics),
+        providers.Factory(
+            SvcContext, broadcast=broadcast, sessions=sessions, streams=streams, metrics=metrics
+        ),
         providers.Callable(svc_blueprints),
         providers.Callable(client_certificates, settings.provided.tls),
     )

@@ -113,6 +113,7 @@ class StandInSessions:
     reason: str = ""
     entered: asyncio.Event = field(factory=asyncio.Event)
     gate: asyncio.Event = field(factory=asyncio.Event)
+    making: asyncio.Event = field(factory=asyncio.Event)
     live: LiveSpans = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -126,7 +127,7 @@ class StandInSessions:
         selected = request.selector.select(self.discovery.listed)
         admitted = admit_some(selected, vmm=request.vmm)
         self.asked.append(request)
-        return self.keep(
+        session = self.keep(
             TraceSession(
                 session_id=str(2**64 - 1 - len(self.kept)),
                 request=request,
@@ -137,6 +138,8 @@ class StandInSessions:
                 created_ns=1_795_166_100_250_000_000,
             )
         )
+        await self.making.wait()
+        return session
 
     def keep(self, session: TraceSession) -> TraceSession:
         self.kept[session.session_id] = session
@@ -254,6 +257,7 @@ async def node() -> AsyncIterator[Node]:
     pods = StandInPods()
     sessions = StandInSessions(pods)
     sessions.gate.set()
+    sessions.making.set()
     context = NodeContext(
         pods=pods,
         sessions=sessions,

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -209,6 +210,23 @@ async def test_a_client_that_hangs_up_does_not_stop_a_change_halfway(node: Any) 
     node.sessions.gate.set()
     await asyncio.sleep(0.05)
     assert node.sessions.kept[session_id].running
+
+
+async def test_a_session_whose_client_hangs_up_while_it_is_made_is_deleted_again(node: Any) -> None:
+    node.sessions.making.clear()
+    request = asyncio.create_task(node.create())
+    await until(lambda: bool(node.sessions.kept))
+    request.cancel()
+    await until(lambda: not any("connection_task" in repr(one) for one in asyncio.all_tasks()))
+    assert len(node.sessions.kept) == 1
+    node.sessions.making.set()
+    await until(lambda: not node.sessions.kept)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - many things can make it true
+            await asyncio.sleep(0.01)
 
 
 async def raw(node: Any, data: bytes, patience_seconds: float = 0.2) -> bytes:
