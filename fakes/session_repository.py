@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from ..domain.model.session import TraceSession
-from ..domain.model.session_request import UnknownSession
+from ..domain.model.session_request import no_such_session
 
 
 @define
@@ -23,7 +23,7 @@ class FakeSessionRepository:
         for session in self.sessions:
             if session.session_id == session_id:
                 return session
-        raise UnknownSession(f"There is no trace session {session_id!r}.")
+        raise no_such_session(session_id)
 
     def list(self) -> Sequence[TraceSession]:
         """Return all sessions, oldest first."""

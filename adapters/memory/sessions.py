@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from ...domain.model.session import TraceSession
-from ...domain.model.session_request import UnknownSession
+from ...domain.model.session_request import no_such_session
 
 
 @define
@@ -21,7 +21,7 @@ class MemorySessionRepository:
     def get(self, session_id: str) -> TraceSession:
         """Return a session; raise `UnknownSession`."""
         if session_id not in self._sessions:
-            raise UnknownSession(f"There is no trace session {session_id!r} on this node.")
+            raise no_such_session(session_id)
         return self._sessions[session_id]
 
     def list(self) -> Sequence[TraceSession]:

@@ -70,8 +70,14 @@ class Rights:
 
     def check_hook(self, hook: str) -> None:
         """Raise `Forbidden` if the hook is not allowed."""
-        if not allows(self.hooks, hook):
-            raise Forbidden(f"You may not use hook {hook!r}; you may use: {_listed(self.hooks)}.")
+        if reason := self.refusal_of(hook):
+            raise Forbidden(reason)
+
+    def refusal_of(self, hook: str) -> str:
+        """Say why the hook is not allowed, or return the empty string."""
+        if allows(self.hooks, hook):
+            return ""
+        return f"You may not use hook {hook!r}; you may use: {_listed(self.hooks)}."
 
     def check_namespace(self, selector: ContainerSelector) -> None:
         """Raise `Forbidden` if a selection names a namespace, in full, that is not allowed."""

@@ -10,7 +10,7 @@ from .errors import RequestError
 class TooManyRequests(RequestError):
     """A client asks more often than it may; `retry_after_seconds` is when it may again."""
 
-    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+    def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 

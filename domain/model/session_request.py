@@ -34,6 +34,11 @@ class UnknownSession(RequestError):
     """No session has that id."""
 
 
+def no_such_session(session_id: str) -> UnknownSession:
+    """Say that there is no session of an id, to whoever may not see it too."""
+    return UnknownSession(f"There is no trace session {session_id!r} on this node.")
+
+
 class IllegalTransition(RequestError):
     """The session is in a state that does not allow this."""
 

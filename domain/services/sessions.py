@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 import structlog
@@ -170,10 +170,9 @@ class TraceSessions:
             self._delete_by_id(session_id), name=f"delete session {session_id}"
         )
 
-    async def delete_all(self) -> None:
-        """Stop and forget every session there is now."""
-        ids = [one.session_id for one in self.repository.list()]
-        ends = await asyncio.gather(*map(self.delete, ids), return_exceptions=True)
+    async def delete_each(self, session_ids: Iterable[str]) -> None:
+        """Stop and forget sessions, but for those that are gone already."""
+        ends = await asyncio.gather(*map(self.delete, session_ids), return_exceptions=True)
         for end in ends:
             # Somebody else may have deleted one meanwhile, which is what was asked for.
             if isinstance(end, BaseException) and not isinstance(end, UnknownSession):

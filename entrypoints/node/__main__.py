@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from ...adapters.system.memory import keep_freed_memory
+from ..rest.access import warn_if_open
 from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
@@ -71,7 +72,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
                 **address_of(listener),
             )
             if settings.client_authority is None:
-                _warn_if_open(listener)
+                warn_if_open(wiring.gate(), listener, "node", "trace this machine")
             await stopping.wait()
             _log.info("node.stopping", sessions=len(sessions.list()))
             try:
@@ -96,16 +97,6 @@ async def _leave_no_worker(workers: ThreadPoolExecutor) -> None:
         await asyncio.sleep(0.05)
     _log.error("node.worker_hangs")
     os._exit(1)
-
-
-def _warn_if_open(listener: socket.socket) -> None:
-    local = listener.family == socket.AF_UNIX
-    if not local and listener.getsockname()[0] not in ("127.0.0.1", "::1"):
-        _log.warning(
-            "node.open",
-            meaning="anybody who reaches this address can trace this machine as root;"
-            " listen on 127.0.0.1, or keep others out with a network policy",
-        )
 
 
 if __name__ == "__main__":

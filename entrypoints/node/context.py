@@ -1,6 +1,6 @@
 """What the handlers of the node find in their application."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias
 
@@ -52,8 +52,8 @@ class Sessions(Protocol):
     async def delete(self, session_id: str) -> None:
         """Stop a session and forget it; raise `UnknownSession`."""
 
-    async def delete_all(self) -> None:
-        """Stop and forget every session of this node."""
+    async def delete_each(self, session_ids: Iterable[str]) -> None:
+        """Stop and forget sessions, but for those that are gone already."""
 
     async def statistics(self, session: TraceSession) -> SessionStats:
         """Return the numbers as they are now."""

@@ -8,16 +8,19 @@ from attrs import evolve
 from sanic import Blueprint
 from sanic.response import HTTPResponse
 
+from ...domain.model.access import Action
 from ...domain.model.session import TraceSession
 from ...domain.model.session_request import SessionRequest
 from ...ports.errors import TracingUnavailable
 from ..rest.answers import hooks_answer, pods_answer, ready_answer, session_answer
+from ..rest.audit import described
 from ..rest.json_answer import Json, json_answer
 from ..rest.queries import parse_pods_query, parse_switch
 from ..rest.routing import add_route, node_openapi, query_of, server_blueprint
 from ..rest.schema import ALL, parse_run, parse_session_id, parse_session_request
 from ..rest.summaries import summary_answer
-from .context import NodeReq, Sessions
+from .choosing import chosen_sessions
+from .context import NodeReq
 from .watching import get_events
 
 T = TypeVar("T")
@@ -46,19 +49,28 @@ async def get_pods(request: NodeReq) -> HTTPResponse:
     """List pods and containers: all, or those a selection means."""
     context = request.app.ctx
     query = parse_pods_query(query_of(request))
-    containers = query.selector.matching(await context.pods.pods())
+    pods = await context.pods.pods()
+    selector = await request.ctx.permissions.look_at(query.selector, pods)
+    containers = selector.matching(pods)
     return json_answer(pods_answer(containers, node=context.sessions.node, vmm=query.vmm))
 
 
 async def get_hooks(request: NodeReq) -> HTTPResponse:
     """List trace hooks."""
-    return json_answer(hooks_answer(request.app.ctx.sessions.catalogue))
+    catalogue = request.app.ctx.sessions.catalogue
+    rights = await request.ctx.permissions.of_hooks(catalogue.hooks)
+    return json_answer(hooks_answer(catalogue, rights))
 
 
 async def create_session(request: NodeReq) -> HTTPResponse:
     """Make a session."""
+    context = request.app.ctx
     wanted = evolve(parse_session_request(request.body), caller=request.ctx.caller)
-    session = await _made(request.app.ctx.sessions, wanted)
+    request.ctx.audit.note(**described(wanted))
+    allowed = await request.ctx.permissions.narrow(wanted, await context.pods.pods())
+    request.ctx.audit.note(**described(allowed))
+    session = await _made(request, allowed)
+    request.ctx.audit.note(session=session.session_id)
     return json_answer(
         await _describe(request, [session]),
         status=201,
@@ -68,7 +80,9 @@ async def create_session(request: NodeReq) -> HTTPResponse:
 
 async def get_sessions(request: NodeReq, session_id: str) -> HTTPResponse:
     """Describe a session, or all of them."""
-    return json_answer(await _describe(request, _chosen(request.app.ctx.sessions, session_id)))
+    return json_answer(
+        await _describe(request, await chosen_sessions(request, session_id, Action.GET))
+    )
 
 
 async def get_summaries(request: NodeReq, session_id: str) -> HTTPResponse:
@@ -79,7 +93,7 @@ async def get_summaries(request: NodeReq, session_id: str) -> HTTPResponse:
         one.session_id: await asyncio.to_thread(
             summary_answer, one, await service.summary(one), node=service.node, buckets=buckets
         )
-        for one in _chosen(service, session_id)
+        for one in await chosen_sessions(request, session_id, Action.GET)
     }
     return await asyncio.to_thread(json_answer, answer)
 
@@ -87,23 +101,27 @@ async def get_summaries(request: NodeReq, session_id: str) -> HTTPResponse:
 async def change_session(request: NodeReq, session_id: str) -> HTTPResponse:
     """Let a session run, or not."""
     sessions = request.app.ctx.sessions
-    meant = [one.session_id for one in sessions.find(parse_session_id(session_id))]
-    if parse_run(request.body):
+    known_as = parse_session_id(session_id)
+    chosen = await chosen_sessions(request, known_as, Action.UPDATE)
+    meant, run = [one.session_id for one in chosen], parse_run(request.body)
+    request.ctx.audit.note(run=run)
+    if run:
         changes = [sessions.start(one, caller=request.ctx.caller) for one in meant]
     else:
         changes = [sessions.stop(one) for one in meant]
-    await _to_its_end(_all(changes))
+    await _to_its_end(request, _all(changes))
     return json_answer({})
 
 
 async def delete_sessions(request: NodeReq, session_id: str) -> HTTPResponse:
     """Delete a session, or all of them."""
     sessions = request.app.ctx.sessions
+    chosen = [one.session_id for one in await chosen_sessions(request, session_id, Action.DELETE)]
     if session_id == ALL:
-        await _to_its_end(sessions.delete_all())
+        request.ctx.audit.note(sessions=chosen)
+        await _to_its_end(request, sessions.delete_each(chosen))
     else:
-        meant = sessions.find(parse_session_id(session_id))
-        await _to_its_end(_all([sessions.delete(one.session_id) for one in meant]))
+        await _to_its_end(request, _all([sessions.delete(one) for one in chosen]))
     return json_answer({})
 
 
@@ -123,15 +141,9 @@ async def _describe(request: NodeReq, sessions: Sequence[TraceSession]) -> Json:
     }
 
 
-def _chosen(sessions: Sessions, session_id: str) -> Sequence[TraceSession]:
-    if session_id == ALL:
-        return sessions.list()
-    return sessions.find(parse_session_id(session_id))
-
-
-async def _made(sessions: Sessions, wanted: SessionRequest) -> TraceSession:
+async def _made(request: NodeReq, wanted: SessionRequest) -> TraceSession:
     """Make a session; if its client hangs up meanwhile, nobody knows its id, and it is deleted."""
-    gone = asyncio.Event()
+    sessions, gone = request.app.ctx.sessions, asyncio.Event()
 
     async def make() -> TraceSession:
         session = await sessions.create(wanted)
@@ -140,7 +152,7 @@ async def _made(sessions: Sessions, wanted: SessionRequest) -> TraceSession:
         return session
 
     try:
-        return await _to_its_end(make())
+        return await _to_its_end(request, make())
     except asyncio.CancelledError:
         gone.set()
         raise
@@ -153,6 +165,11 @@ async def _all(changes: Iterable[Coroutine[Any, Any, None]]) -> None:
             raise end
 
 
-async def _to_its_end(change: Coroutine[Any, Any, T]) -> T:
+async def _to_its_end(request: NodeReq, change: Coroutine[Any, Any, T]) -> T:
     """Finish a change even if its client hangs up: no session may be left half started."""
-    return await asyncio.shield(asyncio.create_task(change, name="session.change"))
+    task = asyncio.create_task(change, name="session.change")
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        request.ctx.audit.hold(task)
+        raise

@@ -11,6 +11,7 @@ from attrs import Factory, evolve, frozen
 from ...adapters.otlp.settings import OtlpSettings
 from ...domain.model.cri_sockets import endpoint_path
 from .. import jaeger_settings, tls_settings, values
+from ..access_settings import request_rate_option, token_file_option
 from ..jaeger_settings import check_jaeger
 from ..options import command_line, last, option, options_of, read_options
 from ..otlp_settings import names_otlp_collector, otlp_settings
@@ -256,6 +257,12 @@ class NodeSettings:
 
     tls: ServerTls | None = None
     """What those four come to; None is plain HTTP."""
+
+    auth_token_file: str = token_file_option("TRACER_AUTH_TOKEN_FILE")
+    """File of bearer tokens, which was seen to be usable, or the empty string."""
+
+    request_rate: int = request_rate_option("TRACER_MAX_REQUEST_RATE")
+    """How many requests a second each client may send; 0 is no limit."""
 
     verbose: bool = option(
         "--verbose",

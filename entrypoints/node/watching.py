@@ -5,10 +5,12 @@ import time
 import structlog
 from sanic.response import HTTPResponse
 
+from ...domain.model.access import Action
 from ...domain.services.watcher import Ended, Watcher
 from ..rest.schema import parse_session_id
 from ..rest.stream_form import form_of
 from ..rest.streams import opening, shown
+from .choosing import chosen_sessions
 from .context import NodeReq
 
 _log = structlog.get_logger()
@@ -17,7 +19,7 @@ _log = structlog.get_logger()
 async def get_events(request: NodeReq, session_id: str) -> HTTPResponse | None:
     """Show a session's spans as they come, until its run is over or the client has gone."""
     service = request.app.ctx.sessions
-    session = service.find(parse_session_id(session_id))[-1]
+    session = (await chosen_sessions(request, parse_session_id(session_id), Action.GET))[-1]
     form = form_of(",".join(request.headers.getall("accept", [])))
     if request.method == "HEAD":
         return HTTPResponse(content_type=form.content_type, headers=dict(form.headers))

@@ -29,14 +29,17 @@ from ...domain.services.opening import SourceOpening
 from ...domain.services.sessions import TraceSessions
 from ...domain.services.sources import TraceSources
 from ...domain.services.upkeep import Upkeep
+from ...ports.access_control import AccessControl
 from ...ports.clock import Clock
 from ...ports.kernel_tracer import KernelTracer, SourceSettings
 from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ...ports.task_directory import TaskDirectory
+from ..rest.access import access_control, gate
 from ..rest.app import build_app
 from ..rest.client_certificates import client_certificates
 from ..rest.context import App
+from ..rest.gate import Gate
 from ..rest.metrics import Metrics
 from ..rest.tls import TlsUses, tls_uses
 from .context import NodeContext
@@ -135,6 +138,14 @@ def _source_settings(settings: NodeSettings) -> SourceSettings:
     return SourceSettings(buffer_kib=settings.buffer_kib)
 
 
+def _access(settings: NodeSettings, clock: Clock) -> AccessControl:
+    return access_control(settings.auth_token_file, clock)
+
+
+def _gate(settings: NodeSettings, access: AccessControl) -> Gate:
+    return gate(access, address=settings.address, request_rate=settings.request_rate)
+
+
 class NodeWiring(containers.DeclarativeContainer):
     """Builds, and only builds: nothing here opens, reads or waits. Tests override providers."""
 
@@ -193,6 +204,8 @@ class NodeWiring(containers.DeclarativeContainer):
     metrics: providers.Provider[Metrics] = providers.Singleton(
         node_metrics, sessions, choice, upkeep, tls
     )
+    access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)
+    gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)
     app: providers.Provider[App] = providers.Singleton(
         build_app,
         "tracer-node",
@@ -200,5 +213,6 @@ class NodeWiring(containers.DeclarativeContainer):
             NodeContext, pods=inventory, sessions=sessions, choice=choice, metrics=metrics
         ),
         providers.Callable(node_blueprints),
+        gate,
         providers.Callable(client_certificates, settings.provided.tls),
     )

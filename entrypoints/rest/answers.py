@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from ...domain.model.access import Rights
 from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.hook import HookCatalogue, TraceHook
 from ...domain.model.isolation import refusal_reason
@@ -100,12 +101,12 @@ def _container(container: Container, node: str, *, vmm: bool) -> Json:
     }
 
 
-def hooks_answer(catalogue: HookCatalogue) -> Json:
-    """Turn hooks into `{group: {"Tracers": {hook: {...}}}}`."""
+def hooks_answer(catalogue: HookCatalogue, rights: Rights) -> Json:
+    """Turn hooks into `{group: {"Tracers": {hook: {...}}}}`, with those that are not allowed."""
     groups: Json = {}
     for name, hook in catalogue.hooks.items():
         tracers = groups.setdefault(hook.group, {"Tracers": {}})["Tracers"]
-        tracers[name] = _hook(hook, catalogue.unavailable(hook))
+        tracers[name] = _hook(hook, rights.refusal_of(name) or catalogue.unavailable(hook))
     return groups
 
 
@@ -144,6 +145,7 @@ def session_answer(session: TraceSession, statistics: SessionStats, *, node: str
             for pod, some in _by_pod(session.ended, names).items()
         },
         "EndedContainerCount": session.ended_count,
+        "LimitedTo": sorted(request.selector.within) if request.selector.limited else [],
         "Refused": {
             pod: {name: refused[one.key] for name, one in _container_keys(some).items()}
             for pod, some in _by_pod(not_taken, names).items()

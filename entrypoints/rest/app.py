@@ -8,6 +8,7 @@ from sanic import Blueprint, Config, Request, Sanic
 from .client_certificates import ClientCertificates
 from .context import ApiRequest, App, Context
 from .errors import ProblemHandler
+from .gate import Gate
 from .middleware import install_middleware
 
 REQUEST_MAX_BYTES = 256 * 1024
@@ -17,6 +18,7 @@ def build_app(
     name: str,
     context: Context,
     blueprints: Iterable[Blueprint],
+    gate: Gate,
     certificates: ClientCertificates | None = None,
 ) -> App:
     """Put routes, errors and middleware together; nothing is opened yet.
@@ -39,7 +41,7 @@ def build_app(
         error_handler=ProblemHandler(),
         configure_logging=False,
     )
-    install_middleware(app, certificates)
+    install_middleware(app, gate, certificates)
     for blueprint in blueprints:
         app.blueprint(blueprint)
     return app

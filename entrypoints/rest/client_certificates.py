@@ -11,10 +11,7 @@ from attrs import frozen
 from sanic.exceptions import SanicException
 
 from ..tls_settings import ServerTls
-from .context import Req
-
-PROBES = frozenset({"/healthz", "/readyz"})
-"""What may be asked without a certificate: kubelets have none."""
+from .context import PROBES, Req
 
 
 class ClientCertificateRefused(SanicException):

@@ -13,6 +13,8 @@ from sanic.models.protocol_types import TransportProtocol
 
 from ...domain.model.node_errors import NodeError
 from ...domain.model.trace_context import SpanContext
+from ...domain.services.permissions import Permissions
+from .audit import AuditRecord
 from .metrics import Metrics
 
 DISCARD_LIMIT_BYTES = 16 * 2**20
@@ -21,6 +23,10 @@ DISCARD_LIMIT_BYTES = 16 * 2**20
 A connection that is closed while its peer still sends is reset, and the peer would never see
 the answer that tells it why.
 """
+
+
+PROBES = frozenset({"/healthz", "/readyz"})
+"""Paths that everybody may ask for: kubelets show neither certificate nor token."""
 
 
 @frozen(kw_only=True)
@@ -35,13 +41,16 @@ class RequestContext(SimpleNamespace):
     """What is known of one request while it is answered; `started` is of `perf_counter`.
 
     `caller` is the span that sent it, if its headers say. `node_errors` is what went wrong at
-    nodes that were asked for it.
+    nodes that were asked for it. `permissions` are those of the one who asks; there are none
+    before he was let in.
     """
 
     request_id: str = ""
     caller: SpanContext | None = None
     node_errors: Sequence[NodeError] = ()
     started: float = field(factory=time.perf_counter)
+    audit: AuditRecord = field(factory=AuditRecord)
+    permissions: Permissions = field(init=False, repr=False)
 
 
 App: TypeAlias = Sanic[Config, Any]

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import re
 from asyncio import CancelledError
 from collections.abc import Mapping
@@ -16,11 +17,13 @@ from sanic.exceptions import MethodNotAllowed, NotFound, SanicException
 from sanic.handlers import ErrorHandler
 from sanic.response import HTTPResponse
 
+from ...domain.model.access import Forbidden, Unauthenticated
 from ...domain.model.broadcast import NodeRefusal
 from ...domain.model.errors import RequestError, TracerError
 from ...domain.model.isolation import IsolatedContainer
 from ...domain.model.labels import InvalidLabels
 from ...domain.model.node_choice import UnknownNode
+from ...domain.model.rate_limit import TooManyRequests
 from ...domain.model.selector import InvalidSelector, NoMatchingContainer
 from ...domain.model.session_request import (
     HookUnavailable,
@@ -33,6 +36,7 @@ from ...domain.model.session_request import (
     UnknownSession,
 )
 from ...ports.errors import (
+    AccessUndecided,
     DiscoveryFailed,
     EventUnavailable,
     ExportFailed,
@@ -41,6 +45,7 @@ from ...ports.errors import (
     PortError,
     TracingUnavailable,
 )
+from .browsers import ForeignOrigin
 from .schema import MalformedBody
 
 PROBLEM_TYPE = "application/problem+json"
@@ -57,6 +62,10 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnknownSession: HTTPStatus.NOT_FOUND,
     UnknownNode: HTTPStatus.NOT_FOUND,
     UnknownHook: HTTPStatus.NOT_FOUND,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    ForeignOrigin: HTTPStatus.FORBIDDEN,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     IllegalTransition: HTTPStatus.CONFLICT,
     InvalidArguments: HTTPStatus.UNPROCESSABLE_ENTITY,
     IsolatedContainer: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -64,6 +73,7 @@ STATUS: Mapping[type[Exception], HTTPStatus] = {
     TooManyWatchers: HTTPStatus.TOO_MANY_REQUESTS,
     HookUnavailable: HTTPStatus.NOT_IMPLEMENTED,
     EventUnavailable: HTTPStatus.NOT_IMPLEMENTED,
+    AccessUndecided: HTTPStatus.SERVICE_UNAVAILABLE,
     TracingUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     DiscoveryFailed: HTTPStatus.SERVICE_UNAVAILABLE,
     ExportFailed: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -105,6 +115,7 @@ def problem_of(error: BaseException) -> Problem:
             title=words.capitalize(),
             detail=str(error),
             type=f"urn:container-tracer:problem:{words.replace(' ', '-')}",
+            headers=_headers(error),
         )
     if isinstance(error, SanicException) and error.status_code != HTTPStatus.INTERNAL_SERVER_ERROR:
         return Problem(
@@ -120,6 +131,15 @@ def problem_of(error: BaseException) -> Problem:
             detail="The connection was closed before the answer was ready.",
         )
     return Problem(status=HTTPStatus.INTERNAL_SERVER_ERROR, title=_title(500), detail=_INTERNAL)
+
+
+def _headers(error: TracerError) -> Mapping[str, str]:
+    """Say what a client shall do about it, where HTTP has a header for that."""
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="container-tracer"'}
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(math.ceil(error.retry_after_seconds))}
+    return {}
 
 
 def _words(class_name: str) -> str:

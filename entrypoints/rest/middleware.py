@@ -11,6 +11,7 @@ from sanic.response import BaseHTTPResponse
 from ...domain.model.trace_context import read_span_context
 from .client_certificates import ClientCertificates
 from .context import App, Req
+from .gate import Gate
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
@@ -25,11 +26,14 @@ class UnsupportedMediaType(SanicException):
     quiet = True
 
 
-def install_middleware(app: App, certificates: ClientCertificates | None = None) -> None:
+def install_middleware(
+    app: App, gate: Gate, certificates: ClientCertificates | None = None
+) -> None:
     """Let every request of the application pass through here."""
     app.register_middleware(begin, "request")
     if certificates:
         app.register_middleware(certificates.check, "request")
+    app.register_middleware(gate.let_in, "request")
     app.register_middleware(require_json, "request")
     app.register_middleware(finish, "response")
 
@@ -39,6 +43,9 @@ def begin(request: Req) -> None:
     given = request.headers.getone(REQUEST_ID_HEADER, "")
     request.ctx.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     request.ctx.caller = read_span_context(lambda name: request.headers.getall(name, []))
+    request.ctx.audit.begin(
+        request.ctx.request_id, request.method, path=request.path, client=request.client_ip
+    )
     # A connection's requests share a task, so what the last one bound must go.
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request.ctx.request_id)
@@ -65,13 +72,16 @@ def finish(request: Req, response: BaseHTTPResponse) -> None:
     request.app.ctx.metrics.observe(
         request.method, route_template(request), status=response.status, seconds=seconds
     )
+    who = {"who": request.ctx.audit.who} if request.ctx.audit.who else {}
     structlog.get_logger().info(
         "request.answered",
+        **who,
         method=request.method.encode("ascii", "backslashreplace").decode(),
         path=request.path,
         status=response.status,
         duration_ms=round(seconds * 1000, 3),
     )
+    request.ctx.audit.write(response.status)
 
 
 def route_template(request: Req) -> str:

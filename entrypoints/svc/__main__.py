@@ -9,6 +9,7 @@ import sys
 
 import structlog
 
+from ..rest.access import warn_if_open
 from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
@@ -56,6 +57,8 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
                 nodes_tls=tls.nodes is not None,
                 **address_of(listener),
             )
+            if settings.client_authority is None:
+                warn_if_open(wiring.gate(), listener, "svc", "trace every machine of the cluster")
             await stopping.wait()
             _log.info("svc.stopping")
             wiring.streams().stop("tracer-svc shut down; the session goes on")

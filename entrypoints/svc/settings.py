@@ -10,6 +10,7 @@ from attrs import Factory, evolve, frozen
 
 from ...domain.model.nodes import Node
 from .. import tls_settings, values
+from ..access_settings import request_rate_option, token_file_option
 from ..options import command_line, last, option, options_of, read_options
 from ..tls_settings import NODE_SERVER_NAME, NodesTls, ServerTls, nodes_tls, server_tls
 from ..values import Address, UnixAddress
@@ -192,6 +193,12 @@ class SvcSettings:
 
     nodes_tls: NodesTls | None = None
     """How nodes are asked, of those that are about that; None is plain HTTP."""
+
+    auth_token_file: str = token_file_option("TRACE_KUBE_AUTH_TOKEN_FILE")
+    """File of bearer tokens, which was seen to be usable, or the empty string."""
+
+    request_rate: int = request_rate_option("TRACE_KUBE_MAX_REQUEST_RATE")
+    """How many requests a second each client may send; 0 is no limit."""
 
     verbose: bool = option(
         "--verbose",

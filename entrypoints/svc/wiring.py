@@ -11,11 +11,14 @@ from ...domain.model.nodes import Nodes
 from ...domain.services.broadcast import Broadcast
 from ...domain.services.cluster_sessions import ClusterSessions
 from ...domain.services.merged_events import MergedStreams
+from ...ports.access_control import AccessControl
 from ...ports.clock import Clock
 from ...ports.node_client import NodeClient
+from ..rest.access import access_control, gate
 from ..rest.app import build_app
 from ..rest.client_certificates import ClientCertificates, client_certificates
 from ..rest.context import App
+from ..rest.gate import Gate
 from ..rest.metrics import Metrics
 from ..rest.tls import TlsUses, tls_uses
 from ..rest.tls_metrics import TlsMetrics
@@ -55,13 +58,22 @@ def _metrics(tls: TlsUses) -> Metrics:
     return Metrics(collectors=[TlsMetrics(tls)])
 
 
+def _access(settings: SvcSettings, clock: Clock) -> AccessControl:
+    return access_control(settings.auth_token_file, clock)
+
+
+def _gate(settings: SvcSettings, access: AccessControl) -> Gate:
+    return gate(access, address=settings.address, request_rate=settings.request_rate)
+
+
 def build_svc(
     context: SvcContext,
     blueprints: Sequence[Blueprint],
+    gate: Gate,
     certificates: ClientCertificates | None = None,
 ) -> App:
     """Make the application of svc; every answer tells what went wrong at nodes."""
-    app = build_app(PROGRAM, context, blueprints, certificates)
+    app = build_app(PROGRAM, context, blueprints, gate, certificates)
     app.register_middleware(tell_node_errors, "response")
     return app
 
@@ -87,11 +99,14 @@ class SvcWiring(containers.DeclarativeContainer):
         _streams, settings, client, clock
     )
     metrics: providers.Provider[Metrics] = providers.Singleton(_metrics, tls)
+    access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)
+    gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)
     app: providers.Provider[App] = providers.Singleton(
         build_svc,
         providers.Factory(
             SvcContext, broadcast=broadcast, sessions=sessions, streams=streams, metrics=metrics
         ),
         providers.Callable(svc_blueprints),
+        gate,
         providers.Callable(client_certificates, settings.provided.tls),
     )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -38,6 +38,7 @@ from container_tracer.entrypoints.node.metrics import node_metrics
 from container_tracer.entrypoints.node.routes import node_blueprints
 from container_tracer.entrypoints.rest.app import build_app
 from container_tracer.entrypoints.rest.context import App
+from container_tracer.entrypoints.rest.gate import Gate
 from container_tracer.entrypoints.rest.serving import serving
 from container_tracer.fakes.spans import awkward_batch
 
@@ -170,8 +171,9 @@ class StandInSessions:
         self.get(session_id)
         del self.kept[session_id]
 
-    async def delete_all(self) -> None:
-        self.kept.clear()
+    async def delete_each(self, session_ids: Iterable[str]) -> None:
+        for session_id in session_ids:
+            self.kept.pop(session_id, None)
 
     async def statistics(self, session: TraceSession) -> SessionStats:
         del session
@@ -264,7 +266,7 @@ async def node() -> AsyncIterator[Node]:
         choice=lambda: pods.choice,
         metrics=node_metrics(sessions, lambda: pods.choice),
     )
-    app = build_app("test-node", context, node_blueprints())
+    app = build_app("test-node", context, node_blueprints(), Gate())
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
         async with (

@@ -105,9 +105,9 @@ async def test_deleting_all_is_of_all_there_are(world: Any) -> None:
     world.container("web", 100)
     for run in (True, False, True):
         await world.sessions.create(world.request(run=run))
-    first = world.sessions.list()[0].session_id
-    await asyncio.gather(world.sessions.delete_all(), world.sessions.delete(first))
-    await world.sessions.delete_all()
+    ids = [one.session_id for one in world.sessions.list()]
+    await asyncio.gather(world.sessions.delete_each(ids), world.sessions.delete(ids[0]))
+    await world.sessions.delete_each(ids)
     assert world.sessions.list() == ()
     await world.gone()
 

@@ -16,6 +16,7 @@ from container_tracer.entrypoints.node.context import NodeContext
 from container_tracer.entrypoints.node.metrics import node_metrics
 from container_tracer.entrypoints.rest.app import build_app
 from container_tracer.entrypoints.rest.context import App
+from container_tracer.entrypoints.rest.gate import Gate
 from container_tracer.entrypoints.rest.serving import serving
 
 
@@ -47,7 +48,7 @@ def app() -> App:
     blueprint.add_route(endless, "/endless")
     sessions: Any = SimpleNamespace()
     context = context_of(sessions)
-    return build_app("test-serving", context, [blueprint])
+    return build_app("test-serving", context, [blueprint], Gate())
 
 
 @pytest.fixture
@@ -105,4 +106,4 @@ async def test_variables_of_the_environment_do_not_configure_it(
     Sanic.test_mode = True
     sessions: Any = SimpleNamespace()
     context = context_of(sessions)
-    assert build_app("test-environment", context, []).config.REQUEST_MAX_SIZE == 256 * 1024
+    assert build_app("test-environment", context, [], Gate()).config.REQUEST_MAX_SIZE == 256 * 1024

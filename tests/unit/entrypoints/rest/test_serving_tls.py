@@ -20,6 +20,7 @@ from container_tracer.entrypoints.rest import serving as serving_module
 from container_tracer.entrypoints.rest.app import build_app
 from container_tracer.entrypoints.rest.client_certificates import client_certificates
 from container_tracer.entrypoints.rest.context import Context
+from container_tracer.entrypoints.rest.gate import Gate
 from container_tracer.entrypoints.rest.metrics import Metrics
 from container_tracer.entrypoints.rest.serving import serving
 from container_tracer.entrypoints.rest.tls import RotatingTls
@@ -74,7 +75,7 @@ def serve(tmp_path: Path) -> Serve:
         pages.add_route(page, "/pods", name="pods")
         pages.add_route(page, "/healthz", name="healthz")
         context = Context(metrics=Metrics())
-        app = build_app("test-tls", context, [pages], client_certificates(files))
+        app = build_app("test-tls", context, [pages], Gate(), client_certificates(files))
         tls = RotatingTls(use="server", files=files)
         tls.load()
         with create_server(("127.0.0.1", 0)) as sock:
