@@ -1,0 +1,111 @@
+"""A real svc on a loopback port, in front of real nodes."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define, frozen
+
+from tests.integration.node.conftest import Node, start_box, start_node, wait_for
+
+__all__ = ["start_box", "start_node", "start_svc"]
+
+
+@frozen
+class Answer:
+    """What came back; `node_errors` is what its header says of nodes."""
+
+    status: int
+    headers: Mapping[str, str]
+    json: Any
+
+    @property
+    def node_errors(self) -> Any:
+        return json.loads(self.headers.get("X-Tracer-Node-Errors", "[]"))
+
+
+@define
+class Svc:
+    """A running `tracer-svc`."""
+
+    url: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def ask(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        data = None if body is None else json.dumps(body).encode()
+        declared = {"Content-Type": "application/json", **(headers or {})}
+        request = urllib.request.Request(  # noqa: S310 - the URL is ours
+            self.url + path, data=data, method=method, headers=declared
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                return Answer(answer.status, answer.headers, json.load(answer))
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, json.load(error))
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return self.ask("GET", "/healthz").status == 200
+        except urllib.error.URLError:
+            return False
+
+    def stop(self) -> float:
+        """Send SIGTERM; return how long it took to end, in seconds."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        return time.monotonic() - began
+
+
+StartSvc = Callable[..., Svc]
+
+
+@pytest.fixture
+def start_svc(tmp_path: Path) -> Iterator[StartSvc]:
+    """Start tracer-svc for nodes, or for `NAME=HOST:PORT` texts; stop it at the end."""
+    running: list[Svc] = []
+
+    def start(*nodes: Node | str, flags: tuple[str, ...] = ()) -> Svc:
+        port = free_port()
+        named = ",".join(one if isinstance(one, str) else place_of(one) for one in nodes)
+        log = tmp_path / f"svc-{port}.log"
+        command = [
+            *(sys.executable, "-m", "container_tracer.entrypoints.svc"),
+            *("--address", f"127.0.0.1:{port}", *(("--nodes", named) if named else ()), *flags),
+        ]
+        with log.open("w") as stderr:
+            process = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path
+            )
+        running.append(Svc(f"http://127.0.0.1:{port}", process, log))
+        wait_for(running[-1].answers, "svc to answer")
+        return running[-1]
+
+    yield start
+    for svc in running:
+        if svc.process.poll() is None:
+            svc.stop()
+
+
+def place_of(node: Node) -> str:
+    """Write a node as `--nodes` takes it."""
+    return f"{node.name}={node.url.partition('//')[2]}"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
