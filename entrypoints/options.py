@@ -66,11 +66,11 @@ def option(
 
 
 def options_of(settings: type) -> dict[str, Option]:
-    """Return the options of a settings class, by the name of the field.
+    """Return the options of a settings class, by the name of the field: first its own.
 
     Fields that are not made by `option` are for whoever reads them in another way.
     """
-    found = fields(settings)
+    found = sorted(fields(settings), key=lambda one: one.inherited)
     return {one.name: one.metadata[_METADATA] for one in found if _METADATA in one.metadata}
 
 

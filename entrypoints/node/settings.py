@@ -8,20 +8,17 @@ from pathlib import Path
 
 from attrs import Factory, evolve, frozen
 
-from ...adapters.otlp.settings import OtlpSettings
 from ...domain.model.cri_sockets import endpoint_path
-from .. import jaeger_settings, tls_settings, values
+from .. import tls_settings, values
 from ..access_settings import request_rate_option, token_file_option
-from ..jaeger_settings import check_jaeger
+from ..export_settings import ExportSettings, complete_export, exporters_option
 from ..options import command_line, last, option, options_of, read_options
-from ..otlp_settings import names_otlp_collector, otlp_settings
 from ..tls_settings import ServerTls, server_tls
 from ..values import Address, UnixAddress
-from .later import LATER, LATER_EXPORTERS, refuse_later
+from .later import LATER
 
 PROGRAM = "tracer-node"
 EXPORTERS = ("console", "file", "file:perfetto", "file:jsonl", "jaeger", "otlp")
-SERVICE_NAME = "container-tracer"
 DEFAULT_EXPORTERS = ("console",)
 
 MAX_SESSIONS = 65536
@@ -30,21 +27,8 @@ MAX_BUFFER_KIB = 4 * 2**20
 """4 GiB per CPU."""
 
 
-def _exporters(texts: Sequence[str]) -> tuple[str, ...]:
-    for text in texts:
-        if text in LATER_EXPORTERS:
-            raise ValueError(f"exporter {text!r} is not part of this version")
-        if text not in EXPORTERS:
-            raise ValueError(f"there is no exporter {text!r}; there are: {', '.join(EXPORTERS)}")
-    return tuple(dict.fromkeys(texts))
-
-
 def _node_name(text: str) -> str:
     return values.one_line(text) or socket.gethostname()
-
-
-def _service_name(text: str) -> str:
-    return values.one_line(text) or SERVICE_NAME
 
 
 def _paths(texts: Sequence[str]) -> tuple[Path, ...]:
@@ -52,7 +36,7 @@ def _paths(texts: Sequence[str]) -> tuple[Path, ...]:
 
 
 @frozen(kw_only=True)
-class NodeSettings:
+class NodeSettings(ExportSettings):
     """Everything the node role is told; the wiring gets it whole."""
 
     address: Address | UnixAddress = option(
@@ -159,44 +143,10 @@ class NodeSettings:
     )
     """Size of the kernel's ring buffer, per CPU and source, in KiB."""
 
-    exporters: tuple[str, ...] = option(
-        "--trace-exporter",
-        "TRACER_EXPORTER",
-        default=DEFAULT_EXPORTERS,
-        parse=_exporters,
-        split=values.words,
-        meaning=f"where spans go: {', '.join(EXPORTERS)}; repeatable; default console,"
-        " or what an endpoint implies",
+    exporters: tuple[str, ...] = exporters_option(
+        EXPORTERS, default=DEFAULT_EXPORTERS, meaning="where spans go"
     )
     """Where the spans of a session go that does not say so itself; each of `EXPORTERS` once."""
-
-    jaeger_url: str = option(
-        "--jaeger-endpoint",
-        *jaeger_settings.ENDPOINT_VARIABLES,
-        default="",
-        parse=last(jaeger_settings.collector_url),
-        meaning="a Jaeger collector: HOST:14268 or a URL; spans go there unless told otherwise",
-    )
-    """URL at which a Jaeger collector takes spans, or the empty string."""
-
-    jaeger_user: str = option(
-        "",
-        "JAEGER_USER",
-        default="",
-        parse=last(jaeger_settings.user_name),
-        meaning="who asks the Jaeger collector",
-    )
-    """User name for the Jaeger collector, or the empty string."""
-
-    jaeger_password: str = option(
-        "",
-        "JAEGER_PASSWORD",
-        default="",
-        parse=last(str),
-        meaning="the password of that user",
-        secret=True,
-    )
-    """Password for the Jaeger collector, or the empty string."""
 
     trace_file_directory: Path = option(
         "--trace-file-directory",
@@ -206,28 +156,6 @@ class NodeSettings:
         meaning="where file exporters write; default /var/lib/container-tracer/traces",
     )
     """Where file exporters write; it need not exist yet."""
-
-    otlp: OtlpSettings = Factory(OtlpSettings)
-    """What the variables `OTEL_EXPORTER_OTLP_*` say."""
-
-    service_name: str = option(
-        "--trace-service-name",
-        "OTEL_SERVICE_NAME",
-        default=SERVICE_NAME,
-        parse=last(_service_name),
-        meaning=f"service.name of what is exported; default {SERVICE_NAME}",
-    )
-    """`service.name` of everything that is exported."""
-
-    tags: Mapping[str, str] = option(
-        "--trace-tag",
-        "OTEL_RESOURCE_ATTRIBUTES",
-        default=Factory(dict),
-        parse=values.tags,
-        split=values.resource_attributes,
-        meaning="key=value, attached to everything that is exported; repeatable",
-    )
-    """Attributes of the resource of everything that is exported."""
 
     certificate: Path | None = tls_settings.file_option(
         "--certfile",
@@ -286,18 +214,9 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
     parser = command_line(PROGRAM, {**options, **LATER})
     given = read_options(parser, {**options, **LATER}, argv=argv, environ=environ)
     settings = NodeSettings(**{name: value for name, value in given.items() if name in options})
-    if "exporters" not in given:
-        settings = evolve(settings, exporters=_implied(settings, environ) or DEFAULT_EXPORTERS)
     try:
-        refuse_later(environ)
-        settings = evolve(settings, otlp=otlp_settings(environ), tls=_tls(settings))
-        check_jaeger(
-            environ,
-            wanted=jaeger_settings.EXPORTER in settings.exporters,
-            url=settings.jaeger_url,
-            user=settings.jaeger_user,
-            password=settings.jaeger_password,
-        )
+        settings = complete_export(settings, environ, exporters_given="exporters" in given)
+        settings = evolve(settings, tls=_tls(settings))
     except ValueError as error:
         parser.error(str(error))
     return settings
@@ -307,11 +226,3 @@ def _tls(settings: NodeSettings) -> ServerTls | None:
     return server_tls(
         settings.certificate, settings.key, settings.client_authority, settings.client_names
     )
-
-
-def _implied(settings: NodeSettings, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Tell where spans go if that is not said by name: where somebody gave an address for."""
-    agent = environ.get("JAEGER_AGENT_ENDPOINT", "").strip()
-    jaeger = settings.jaeger_url or settings.jaeger_user or settings.jaeger_password or agent
-    implied = {jaeger_settings.EXPORTER: jaeger, "otlp": names_otlp_collector(environ)}
-    return tuple(name for name, meant in implied.items() if meant)

@@ -1,13 +1,11 @@
 """How the node role is put together: the one place that knows every adapter."""
 
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 
 from dependency_injector import containers, providers
 
-from ... import __version__
 from ...adapters.console.span_exporter import ConsoleSpanExporter
 from ...adapters.cri.runtimes import CriRuntimes
 from ...adapters.files.span_exporter import FileFormat, FileSpanExporter
@@ -35,6 +33,7 @@ from ...ports.kernel_tracer import KernelTracer, SourceSettings
 from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ...ports.task_directory import TaskDirectory
+from ..exporting import jaeger_address, service_resource
 from ..rest.access import access_control, gate
 from ..rest.app import build_app
 from ..rest.client_certificates import client_certificates
@@ -72,23 +71,15 @@ def _jaeger(settings: NodeSettings) -> dict[str, SpanExporter]:
     if not settings.jaeger_url:
         return {}
     # Few need it, and it loads the OpenTelemetry SDK.
-    from ...adapters.jaeger.collector import CollectorAddress  # noqa: PLC0415
     from ...adapters.jaeger.span_exporter import JaegerSpanExporter  # noqa: PLC0415
 
-    address = CollectorAddress(
-        url=settings.jaeger_url, user=settings.jaeger_user, password=settings.jaeger_password
-    )
-    return {"jaeger": JaegerSpanExporter(address=address, resource=_resource(settings))}
+    return {
+        "jaeger": JaegerSpanExporter(address=jaeger_address(settings), resource=_resource(settings))
+    }
 
 
 def _resource(settings: NodeSettings) -> ServiceResource:
-    return ServiceResource(
-        service_name=settings.service_name,
-        service_version=__version__,
-        host_name=socket.gethostname(),
-        node=settings.node_name,
-        tags=settings.tags,
-    )
+    return service_resource(settings, node=settings.node_name)
 
 
 def _tracer(settings: NodeSettings) -> KernelTracer:

@@ -1,0 +1,130 @@
+"""Where spans go, as every role can be told; functions raise `ValueError` with what is wrong."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from attrs import Factory, evolve, frozen
+
+from ..adapters.otlp.settings import OtlpSettings
+from . import jaeger_settings, values
+from .jaeger_settings import check_jaeger
+from .later import LATER_EXPORTERS, refuse_later
+from .options import last, option
+from .otlp_settings import names_otlp_collector, otlp_settings
+
+SERVICE_NAME = "container-tracer"
+
+_Settings = TypeVar("_Settings", bound="ExportSettings")
+
+
+def exporters_option(names: Sequence[str], *, default: tuple[str, ...], meaning: str) -> Any:  # noqa: ANN401 - see `option`
+    """Declare the field `exporters` of a role that has those of `names`."""
+    return option(
+        "--trace-exporter",
+        "TRACER_EXPORTER",
+        default=default,
+        parse=_exporters(names),
+        split=values.words,
+        meaning=f"{meaning}: {', '.join(names)}; repeatable;"
+        f" default {', '.join(default) or 'none'}, or what an endpoint implies",
+    )
+
+
+def _exporters(names: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    def parse(texts: Sequence[str]) -> tuple[str, ...]:
+        for text in texts:
+            if text in LATER_EXPORTERS:
+                raise ValueError(f"exporter {text!r} is not part of this version")
+            if text not in names:
+                raise ValueError(f"there is no exporter {text!r}; there are: {', '.join(names)}")
+        return tuple(dict.fromkeys(texts))
+
+    return parse
+
+
+def _service_name(text: str) -> str:
+    return values.one_line(text) or SERVICE_NAME
+
+
+@frozen(kw_only=True)
+class ExportSettings:
+    """What the settings of every role have; a role says by itself what `exporters` it has."""
+
+    exporters: tuple[str, ...] = ()
+    """Where spans go that nobody wants elsewhere, each once."""
+
+    jaeger_url: str = option(
+        "--jaeger-endpoint",
+        *jaeger_settings.ENDPOINT_VARIABLES,
+        default="",
+        parse=last(jaeger_settings.collector_url),
+        meaning="a Jaeger collector: HOST:14268 or a URL; spans go there unless told otherwise",
+    )
+    """URL at which a Jaeger collector takes spans, or the empty string."""
+
+    jaeger_user: str = option(
+        "",
+        "JAEGER_USER",
+        default="",
+        parse=last(jaeger_settings.user_name),
+        meaning="who asks the Jaeger collector",
+    )
+    """User name for the Jaeger collector, or the empty string."""
+
+    jaeger_password: str = option(
+        "",
+        "JAEGER_PASSWORD",
+        default="",
+        parse=last(str),
+        meaning="the password of that user",
+        secret=True,
+    )
+    """Password for the Jaeger collector, or the empty string."""
+
+    otlp: OtlpSettings = Factory(OtlpSettings)
+    """What the variables `OTEL_EXPORTER_OTLP_*` say."""
+
+    service_name: str = option(
+        "--trace-service-name",
+        "OTEL_SERVICE_NAME",
+        default=SERVICE_NAME,
+        parse=last(_service_name),
+        meaning=f"service.name of what is exported; default {SERVICE_NAME}",
+    )
+    """`service.name` of everything that is exported."""
+
+    tags: Mapping[str, str] = option(
+        "--trace-tag",
+        "OTEL_RESOURCE_ATTRIBUTES",
+        default=Factory(dict),
+        parse=values.tags,
+        split=values.resource_attributes,
+        meaning="key=value, attached to everything that is exported; repeatable",
+    )
+    """Attributes of the resource of everything that is exported."""
+
+
+def complete_export(
+    settings: _Settings, environ: Mapping[str, str], *, exporters_given: bool
+) -> _Settings:
+    """Add what is said by variables alone, and find out whether it fits together."""
+    refuse_later(environ)
+    if not exporters_given:
+        implied = _implied(settings, environ)
+        settings = evolve(settings, exporters=implied or settings.exporters)
+    check_jaeger(
+        environ,
+        wanted=jaeger_settings.EXPORTER in settings.exporters,
+        url=settings.jaeger_url,
+        user=settings.jaeger_user,
+        password=settings.jaeger_password,
+    )
+    return evolve(settings, otlp=otlp_settings(environ))
+
+
+def _implied(settings: ExportSettings, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Tell where spans go if that is not said by name: where somebody gave an address for."""
+    agent = environ.get("JAEGER_AGENT_ENDPOINT", "").strip()
+    jaeger = settings.jaeger_url or settings.jaeger_user or settings.jaeger_password or agent
+    implied = {jaeger_settings.EXPORTER: jaeger, "otlp": names_otlp_collector(environ)}
+    return tuple(name for name, meant in implied.items() if meant)
