@@ -56,7 +56,7 @@ class NodeReply:
     @property
     def error(self) -> NodeError:
         """Say what went wrong."""
-        status = self.status if self.outcome is Outcome.REFUSED else max(self.status, _BAD_GATEWAY)
+        status = self.status or _BAD_GATEWAY
         return NodeError(node=self.node, status=status, title=self.title, detail=self.detail)
 
 

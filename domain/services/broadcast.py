@@ -24,7 +24,7 @@ ON_THE_SIDE_BYTES = 256 * 2**10
 class _Room:
     """How much more may be kept for one request."""
 
-    left: int = MAX_ANSWERS_BYTES
+    left: int
 
     def take(self, size: int) -> bool:
         self.left -= size
@@ -36,13 +36,14 @@ class Broadcast:
     """Asks nodes as they are known at that moment; one that hangs delays no other request.
 
     `nodes` tells which there are, `node_seconds` is how long each may take, `request_seconds`
-    how long all of them may.
+    how long all of them may, and `max_bytes` how much they may answer together.
     """
 
     nodes: Callable[[], Nodes]
     client: NodeClient
     node_seconds: float = 10.0
     request_seconds: float = 15.0
+    max_bytes: int = MAX_ANSWERS_BYTES
 
     def chosen(self, patterns: Sequence[str] = ()) -> Nodes:
         """Return the nodes that are meant; raise `UnknownNode`, or `NoNodes` if none is ready."""
@@ -57,7 +58,7 @@ class Broadcast:
         If the caller is cancelled, every node sees its client hang up.
         """
         nodes = self.chosen(patterns)
-        room = _Room()
+        room = _Room(self.max_bytes)
         replies = await asyncio.gather(*(self._ask(one, request, room) for one in nodes.ready))
         return Replies(all=sorted(replies, key=lambda one: one.node), unready=nodes.unready)
 

@@ -51,9 +51,9 @@ class Svc:
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-                return Answer(answer.status, answer.headers, json.load(answer))
+                return Answer(answer.status, dict(answer.headers), json.load(answer))
         except urllib.error.HTTPError as error:
-            return Answer(error.code, error.headers, json.load(error))
+            return Answer(error.code, dict(error.headers), json.load(error))
 
     def answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()

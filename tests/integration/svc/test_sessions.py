@@ -58,8 +58,7 @@ def test_a_session_lives_on_all_nodes_by_one_id(
     assert set(svc.ask("GET", "/v1/trace-session/all").json) == {alone}
     assert svc.ask("DELETE", "/v1/trace-session/all").status == 200
     assert svc.ask("GET", "/v1/trace-session/all").json == {}
-    for node in nodes:
-        wait_for(lambda node=node: not node.sources(), "the kernel to be left as it was")
+    wait_for(lambda: not any(one.sources() for one in nodes), "the kernel to be left as it was")
 
 
 def test_a_node_that_cannot_be_reached_is_named_in_every_answer(
