@@ -1,7 +1,7 @@
 """Nodes that come and go as a test says."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from attrs import define, field
 
@@ -33,7 +33,7 @@ class FakeNodeDirectory:
             raise self.failure
         return self.known
 
-    async def changes(self) -> AsyncIterator[Nodes]:
+    async def changes(self) -> AsyncGenerator[Nodes, None]:
         """Yield them at every change, or raise the failure."""
         while True:
             changed = self._changed

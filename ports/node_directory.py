@@ -1,6 +1,6 @@
 """Which nodes there are: the tracers of a cluster."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from ..domain.model.nodes import Nodes
@@ -12,7 +12,7 @@ class NodeDirectory(Protocol):
     async def nodes(self) -> Nodes:
         """List them anew; raise `DiscoveryFailed`."""
 
-    def changes(self) -> AsyncIterator[Nodes]:
+    def changes(self) -> AsyncGenerator[Nodes, None]:
         """Yield them whenever something has changed, and first as they are when it begins.
 
         It goes on until the caller stops it, or raises `DiscoveryFailed`: then changes may have

@@ -5,7 +5,7 @@ Objects stay what the JSON says: one that is malformed would spoil a whole list 
 
 import json
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Self, TypeAlias
@@ -83,7 +83,7 @@ class KubernetesConnection:
         """Delete an object."""
         return await self._ask("DELETE", path, _NO_QUERY)
 
-    async def watch(self, path: str, query: Query, *, seconds: int) -> AsyncIterator[Json]:
+    async def watch(self, path: str, query: Query, *, seconds: int) -> AsyncGenerator[Json, None]:
         """Yield the events of a watch until the server ends it, which it does after `seconds`."""
         asked = {**query, "watch": "true", "timeoutSeconds": str(seconds)}
         patience = aiohttp.ClientTimeout(

@@ -25,6 +25,7 @@ class Watch:
     transport: asyncio.Transport
     version: int = 0
     ended: asyncio.Event = field(factory=asyncio.Event)
+    _telling: asyncio.Lock = field(factory=asyncio.Lock)
 
     @property
     def has_bookmarks(self) -> bool:
@@ -39,7 +40,7 @@ class Watch:
             ):
                 await self._begin(objects)
                 while True:
-                    await self._tell(objects)
+                    await self.tell(objects)
                     if self.ended.is_set():
                         return
                     async with objects.changed:
@@ -74,13 +75,14 @@ class Watch:
             await self.send("ADDED", one)
         self.version = objects.version
 
-    async def _tell(self, objects: Objects) -> None:
-        for change in objects.since(self.version):
-            self.version = change.version
-            if change.resource is not self.resource:
-                continue
-            if event := change.seen_by(self.matches):
-                await self.send(*event)
+    async def tell(self, objects: Objects) -> None:
+        """Tell what it has not been told of."""
+        async with self._telling:
+            for change in objects.since(self.version):
+                self.version = change.version
+                event = change.seen_by(self.matches) if change.resource is self.resource else None
+                if event:
+                    await self.send(*event)
 
 
 @define(eq=False)
@@ -93,10 +95,11 @@ class Watches:
         """Return those of a resource, or all."""
         return [one for one in self.open if resource in ("", one.call.resource)]
 
-    async def bookmark(self, resource: str = "") -> None:
+    async def bookmark(self, objects: Objects, resource: str = "") -> None:
         """Send a bookmark to those who take them."""
         for one in self.of(resource):
             if one.has_bookmarks:
+                await one.tell(objects)
                 await one.bookmark()
 
     async def say(self, line: bytes, resource: str = "") -> None:
