@@ -42,15 +42,13 @@ class LineCutter:
 
     _rest: bytes = b""
 
-    def cut(self, chunk: bytes) -> list[Piece]:
-        """Return what is whole by now; raise `MalformedStream`."""
+    def cut(self, chunk: bytes) -> Iterator[Piece]:
+        """Yield what is whole by now, up to what is malformed; raise `MalformedStream` there."""
         whole, newline, rest = chunk.rpartition(b"\n")
-        if not newline:
-            self._keep(self._rest + chunk)
-            return []
-        text = self._rest + whole + newline
-        self._keep(rest)
-        return list(_pieces(text))
+        if newline:
+            text, self._rest = self._rest + whole + newline, b""
+            yield from _pieces(text)
+        self._keep(self._rest + rest)
 
     def _keep(self, rest: bytes) -> None:
         if len(rest) > MAX_LINE_BYTES:

@@ -1,5 +1,6 @@
 """A real svc on a loopback port, in front of real nodes."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -8,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 from attrs import define, frozen
 
 from tests.integration.node.conftest import Node, start_box, start_node, wait_for
+
+from .rough_nodes import Manners, RoughNode, StartRough
 
 __all__ = ["start_box", "start_node", "start_svc"]
 
@@ -31,6 +34,11 @@ class Answer:
     @property
     def node_errors(self) -> Any:
         return json.loads(self.headers.get("X-Tracer-Node-Errors", "[]"))
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The nodes that failed, and what is said of each."""
+        return {one["node"]: one["detail"] for one in self.node_errors}
 
 
 @define
@@ -61,6 +69,15 @@ class Svc:
             return self.ask("GET", "/healthz").status == 200
         except urllib.error.URLError:
             return False
+
+    async def asked(self, path: str) -> Answer:
+        """Get a path while others of this test have their turn."""
+        return await asyncio.to_thread(self.ask, "GET", path)
+
+    def resident_mb(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = [one for one in status.splitlines() if one.startswith("VmRSS")]
+        return int(line.split()[1]) / 1024
 
     def stop(self) -> float:
         """Send SIGTERM; return how long it took to end, in seconds."""
@@ -109,3 +126,21 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
+
+
+@pytest.fixture
+async def start_rough() -> AsyncIterator[StartRough]:
+    """Start nodes that are none."""
+    servers: list[tuple[asyncio.Server, RoughNode]] = []
+
+    async def start(manners: Manners) -> RoughNode:
+        node = RoughNode(manners)
+        server = await asyncio.start_server(node.serve, "127.0.0.1", 0)
+        node.where = "{}:{}".format(*server.sockets[0].getsockname())
+        servers.append((server, node))
+        return node
+
+    yield start
+    for server, node in servers:
+        server.close()
+        await node.stop()

@@ -45,6 +45,13 @@ def test_it_does_not_matter_where_chunks_end(cuts: list[int]) -> None:
     assert all(piece.endswith(b"\n") for piece in pieces if isinstance(piece, bytes))
 
 
+def test_what_comes_before_a_malformed_line_about_the_stream_is_not_lost() -> None:
+    pieces = LineCutter().cut(STREAM + b'{"stream"}\n')
+    assert [next(pieces) for _ in cut(STREAM)] == cut(STREAM)
+    with pytest.raises(MalformedStream):
+        next(pieces)
+
+
 @pytest.mark.parametrize(
     "line",
     [
