@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from attrs import frozen
+
 from ..adapters.tokens.file import read_token_file
 from ..domain.model.token_entries import InvalidTokens
 from . import values
@@ -20,6 +22,47 @@ def token_file_option(variable: str) -> Any:  # noqa: ANN401 - as `option`
         parse=last(token_file),
         meaning="a file of bearer tokens, and what each of them allows; default none",
     )
+
+
+def kubernetes_option(variable: str) -> Any:  # noqa: ANN401 - as `option`
+    """Declare the field of whether the Kubernetes cluster decides who may do what."""
+    return option(
+        "--auth-kubernetes",
+        variable,
+        default=False,
+        parse=last(values.switch),
+        switch=True,
+        meaning="take tokens of the Kubernetes cluster, and let its roles decide; default off",
+    )
+
+
+def audience_option(variable: str) -> Any:  # noqa: ANN401 - as `option`
+    """Declare the field of whom such tokens must be for; empty is the API of Kubernetes."""
+    return option(
+        "--auth-audience",
+        variable,
+        default="",
+        parse=last(values.one_line),
+        meaning="with --auth-kubernetes: the audience that tokens must be for; default that of"
+        " the Kubernetes API itself",
+    )
+
+
+@frozen(kw_only=True)
+class AccessSettings:
+    """Who decides who may do what: a file, a cluster, or nobody; raises `ValueError`."""
+
+    token_file: str = ""
+    kubernetes: bool = False
+    audience: str = ""
+    kubeconfig: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.token_file and self.kubernetes:
+            raise ValueError("give either --auth-token-file or --auth-kubernetes, not both")
+        if self.audience and not self.kubernetes:
+            raise ValueError("--auth-audience needs --auth-kubernetes")
 
 
 def request_rate_option(variable: str) -> Any:  # noqa: ANN401 - as `option`

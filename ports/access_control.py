@@ -8,7 +8,7 @@ from ..domain.model.access import AccessQuestion, Identity, Rights
 class AccessControl(Protocol):
     """Knows people by what they show, and their rights.
 
-    Both methods raise `AccessUndecided` where that cannot be found out now: nobody may then take
+    Both questions raise `AccessUndecided` where that cannot be found out now: nobody may then take
     it for allowed.
     """
 
@@ -21,3 +21,6 @@ class AccessControl(Protocol):
         Raises `Unauthenticated` if he is known no more, and `Forbidden` if the action is allowed
         to him nowhere.
         """
+
+    async def close(self) -> None:
+        """Hang up; again is harmless."""

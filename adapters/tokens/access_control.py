@@ -25,6 +25,9 @@ class TokenFileAccessControl:
         """Tell what the file allows; raise `Unauthenticated` if it has that name no more."""
         return self._entry(identity).rights(question)
 
+    async def close(self) -> None:
+        """Do nothing: the file is open only while it is read."""
+
     def _entry(self, identity: Identity) -> TokenEntry:
         for entry in self.file.entries():
             if entry.name == identity.name:

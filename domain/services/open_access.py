@@ -18,3 +18,6 @@ class OpenAccess:
     async def rights(self, identity: Identity, question: AccessQuestion) -> Rights:  # noqa: ARG002
         """Allow everything."""
         return unlimited(question.action)
+
+    async def close(self) -> None:
+        """Do nothing."""

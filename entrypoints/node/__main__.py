@@ -82,6 +82,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
             except TimeoutError:
                 _log.error("node.not_stopped_in_time")
     await wiring.discovery().close()
+    await wiring.access().close()
     await _leave_no_worker(workers)
 
 

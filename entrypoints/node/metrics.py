@@ -12,6 +12,8 @@ from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.session import SessionState, TraceSession
 from ...domain.model.stats import SourceStats
 from ...domain.services.upkeep import Upkeep
+from ...ports.access_control import AccessControl
+from ..rest.access_metrics import AccessMetrics
 from ..rest.metrics import Metrics
 from ..rest.tls import TlsUses
 from ..rest.tls_metrics import TlsMetrics
@@ -125,8 +127,9 @@ def node_metrics(
     choice: Callable[[], DiscoveryChoice],
     upkeep: Upkeep | None = None,
     tls: TlsUses | None = None,
+    access: AccessControl | None = None,
 ) -> Metrics:
-    """Make the metrics of a node, with those of the inventory where there is one, and of TLS."""
+    """Make the metrics of a node: of the inventory, TLS and access only where there is any."""
 
     async def snapshot() -> Collector:
         watchers, watcher_drops = measured.watchers()
@@ -140,4 +143,5 @@ def node_metrics(
         )
 
     inventory = [InventoryMetrics(upkeep)] if upkeep else []
-    return Metrics(snapshot, [*inventory, TlsMetrics(tls or TlsUses())])
+    decided = [AccessMetrics(access)] if access else []
+    return Metrics(snapshot, [*inventory, *decided, TlsMetrics(tls or TlsUses())])

@@ -10,7 +10,13 @@ from attrs import Factory, evolve, frozen
 
 from ...domain.model.cri_sockets import endpoint_path
 from .. import tls_settings, values
-from ..access_settings import request_rate_option, token_file_option
+from ..access_settings import (
+    AccessSettings,
+    audience_option,
+    kubernetes_option,
+    request_rate_option,
+    token_file_option,
+)
 from ..export_settings import ExportSettings, complete_export, exporters_option
 from ..options import command_line, last, option, options_of, read_options
 from ..tls_settings import ServerTls, server_tls
@@ -189,6 +195,15 @@ class NodeSettings(ExportSettings):
     auth_token_file: str = token_file_option("TRACER_AUTH_TOKEN_FILE")
     """File of bearer tokens, which was seen to be usable, or the empty string."""
 
+    auth_kubernetes: bool = kubernetes_option("TRACER_AUTH_KUBERNETES")
+    """Whether the Kubernetes cluster decides who may do what."""
+
+    auth_audience: str = audience_option("TRACER_AUTH_AUDIENCE")
+    """Whom its tokens must be for; empty is the API of Kubernetes."""
+
+    access: AccessSettings = Factory(AccessSettings)
+    """What those come to."""
+
     request_rate: int = request_rate_option("TRACER_MAX_REQUEST_RATE")
     """How many requests a second each client may send; 0 is no limit."""
 
@@ -216,7 +231,7 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
     settings = NodeSettings(**{name: value for name, value in given.items() if name in options})
     try:
         settings = complete_export(settings, environ, exporters_given="exporters" in given)
-        settings = evolve(settings, tls=_tls(settings))
+        settings = evolve(settings, tls=_tls(settings), access=_access(settings))
     except ValueError as error:
         parser.error(str(error))
     return settings
@@ -225,4 +240,12 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
 def _tls(settings: NodeSettings) -> ServerTls | None:
     return server_tls(
         settings.certificate, settings.key, settings.client_authority, settings.client_names
+    )
+
+
+def _access(settings: NodeSettings) -> AccessSettings:
+    return AccessSettings(
+        token_file=settings.auth_token_file,
+        kubernetes=settings.auth_kubernetes,
+        audience=settings.auth_audience,
     )

@@ -130,7 +130,7 @@ def _source_settings(settings: NodeSettings) -> SourceSettings:
 
 
 def _access(settings: NodeSettings, clock: Clock) -> AccessControl:
-    return access_control(settings.auth_token_file, clock)
+    return access_control(settings.access, clock)
 
 
 def _gate(settings: NodeSettings, access: AccessControl) -> Gate:
@@ -192,10 +192,10 @@ class NodeWiring(containers.DeclarativeContainer):
         clock=clock,
     )
     tls: providers.Provider[TlsUses] = providers.Singleton(tls_uses, settings.provided.tls)
-    metrics: providers.Provider[Metrics] = providers.Singleton(
-        node_metrics, sessions, choice, upkeep, tls
-    )
     access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)
+    metrics: providers.Provider[Metrics] = providers.Singleton(
+        node_metrics, sessions, choice, upkeep, tls, access
+    )
     gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)
     app: providers.Provider[App] = providers.Singleton(
         build_app,

@@ -66,6 +66,7 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
         async with asyncio.timeout(FINISH_SECONDS):
             await wiring.sessions().close()
     await wiring.client().close()
+    await wiring.access().close()
 
 
 if __name__ == "__main__":

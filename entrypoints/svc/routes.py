@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from sanic import Blueprint
 from sanic.response import HTTPResponse
 
+from ...domain.model.access import Action
 from ...domain.model.broadcast import (
     Replies,
     merged_hooks,
@@ -15,6 +16,7 @@ from ...domain.model.broadcast import (
 )
 from ...domain.services.broadcast import check
 from ...domain.services.cluster_sessions import undoing
+from ..rest.audit import described
 from ..rest.json_answer import json_answer
 from ..rest.routing import add_route, node_openapi, server_blueprint
 from ..rest.schema import (
@@ -62,10 +64,15 @@ async def get_hooks(request: SvcReq) -> HTTPResponse:
 
 async def create_sessions(request: SvcReq) -> HTTPResponse:
     """Make a session on every node that has something to trace; they share the id of a group."""
-    if parse_session_request(request.body).group:
+    wanted = parse_session_request(request.body)
+    request.ctx.audit.note(**described(wanted))
+    if wanted.group:
         raise MalformedBody("Key 'group' is set by tracer-svc; leave it out.")
-    path = f"{SESSIONS}/{secrets.randbelow(MAX_SESSION_ID) + 1}"
-    asked = forwarded(request, SESSIONS, body=_with_group(request.body, path.rpartition("/")[2]))
+    await request.ctx.permissions.check_early(wanted)
+    group = str(secrets.randbelow(MAX_SESSION_ID) + 1)
+    request.ctx.audit.note(group=group)
+    path = f"{SESSIONS}/{group}"
+    asked = forwarded(request, SESSIONS, body=_with_group(request.body, group))
     replies = await request.app.ctx.sessions.create(
         asked.request, patterns=asked.patterns, undo=undoing(asked.request, path)
     )
@@ -87,13 +94,14 @@ async def get_summaries(request: SvcReq, session_id: str) -> HTTPResponse:
 async def change_sessions(request: SvcReq, session_id: str) -> HTTPResponse:
     """Let a session, or those of a group, run or not."""
     path = f"{SESSIONS}/{parse_session_id(session_id)}"
-    parse_run(request.body)
-    return await _changed(request, path)
+    request.ctx.audit.note(session=session_id, run=parse_run(request.body))
+    return await _changed(request, path, Action.UPDATE)
 
 
 async def delete_sessions(request: SvcReq, session_id: str) -> HTTPResponse:
     """Delete a session, those of a group, or all of all nodes."""
-    return await _changed(request, _path(session_id))
+    request.ctx.audit.note(session=session_id)
+    return await _changed(request, _path(session_id), Action.DELETE)
 
 
 async def readyz(request: SvcReq) -> HTTPResponse:
@@ -115,12 +123,14 @@ def _with_group(body: bytes, group: str) -> bytes:
 
 
 async def _merged(request: SvcReq, path: str, merge: Callable[[Replies], str]) -> HTTPResponse:
+    await request.ctx.permissions.check(Action.GET)
     asked = forwarded(request, path)
     replies = await request.app.ctx.broadcast.ask(asked.request, patterns=asked.patterns)
     return _answer(request, replies, merge)
 
 
-async def _changed(request: SvcReq, path: str) -> HTTPResponse:
+async def _changed(request: SvcReq, path: str, action: Action) -> HTTPResponse:
+    await request.ctx.permissions.check(action)
     asked = forwarded(request, path, body=request.body if request.method == "PUT" else b"")
     replies = await request.app.ctx.sessions.change(asked.request, patterns=asked.patterns)
     return _answer(request, replies, merged_nothing)

@@ -10,7 +10,13 @@ from attrs import Factory, evolve, frozen
 
 from ...domain.model.nodes import Node
 from .. import tls_settings, values
-from ..access_settings import request_rate_option, token_file_option
+from ..access_settings import (
+    AccessSettings,
+    audience_option,
+    kubernetes_option,
+    request_rate_option,
+    token_file_option,
+)
 from ..options import command_line, last, option, options_of, read_options
 from ..tls_settings import NODE_SERVER_NAME, NodesTls, ServerTls, nodes_tls, server_tls
 from ..values import Address, UnixAddress
@@ -197,6 +203,15 @@ class SvcSettings:
     auth_token_file: str = token_file_option("TRACE_KUBE_AUTH_TOKEN_FILE")
     """File of bearer tokens, which was seen to be usable, or the empty string."""
 
+    auth_kubernetes: bool = kubernetes_option("TRACE_KUBE_AUTH_KUBERNETES")
+    """Whether the Kubernetes cluster decides who may do what."""
+
+    auth_audience: str = audience_option("TRACE_KUBE_AUTH_AUDIENCE")
+    """Whom its tokens must be for; empty is the API of Kubernetes."""
+
+    access: AccessSettings = Factory(AccessSettings)
+    """What those come to."""
+
     request_rate: int = request_rate_option("TRACE_KUBE_MAX_REQUEST_RATE")
     """How many requests a second each client may send; 0 is no limit."""
 
@@ -221,7 +236,12 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> SvcSetting
     parser = command_line(PROGRAM, options)
     settings = SvcSettings(**read_options(parser, options, argv=argv, environ=environ))
     try:
-        return evolve(settings, tls=_tls(settings), nodes_tls=_nodes_tls(settings))
+        return evolve(
+            settings,
+            tls=_tls(settings),
+            nodes_tls=_nodes_tls(settings),
+            access=_access(settings),
+        )
     except ValueError as error:
         parser.error(str(error))
 
@@ -238,4 +258,13 @@ def _nodes_tls(settings: SvcSettings) -> NodesTls | None:
         settings.node_certificate,
         settings.node_key,
         settings.node_server_name,
+    )
+
+
+def _access(settings: SvcSettings) -> AccessSettings:
+    return AccessSettings(
+        token_file=settings.auth_token_file,
+        kubernetes=settings.auth_kubernetes,
+        audience=settings.auth_audience,
+        kubeconfig=str(settings.kubeconfig or ""),
     )

@@ -5,6 +5,7 @@ import time
 import structlog
 from sanic.response import HTTPResponse
 
+from ...domain.model.access import Action
 from ...domain.model.broadcast import Replies
 from ...domain.model.nodes import Nodes
 from ...domain.model.stream_lines import Told
@@ -22,6 +23,7 @@ async def get_events(request: SvcReq, session_id: str) -> HTTPResponse | None:
     """Show a session's spans on all nodes as they come, until it is over or the client has gone."""
     context = request.app.ctx
     known = parse_session_id(session_id)
+    await request.ctx.permissions.check(Action.GET)
     asked = forwarded(request, f"/v1/trace-session/{known}/events", accept=NDJSON_TYPE)
     nodes = context.broadcast.chosen(asked.patterns)
     form = form_of(",".join(request.headers.getall("accept", [])))

@@ -15,6 +15,7 @@ from ...ports.access_control import AccessControl
 from ...ports.clock import Clock
 from ...ports.node_client import NodeClient
 from ..rest.access import access_control, gate
+from ..rest.access_metrics import AccessMetrics
 from ..rest.app import build_app
 from ..rest.client_certificates import ClientCertificates, client_certificates
 from ..rest.context import App
@@ -54,12 +55,12 @@ def _client(settings: SvcSettings, tls: TlsUses) -> NodeClient:
     )
 
 
-def _metrics(tls: TlsUses) -> Metrics:
-    return Metrics(collectors=[TlsMetrics(tls)])
+def _metrics(tls: TlsUses, access: AccessControl) -> Metrics:
+    return Metrics(collectors=[TlsMetrics(tls), AccessMetrics(access)])
 
 
 def _access(settings: SvcSettings, clock: Clock) -> AccessControl:
-    return access_control(settings.auth_token_file, clock)
+    return access_control(settings.access, clock)
 
 
 def _gate(settings: SvcSettings, access: AccessControl) -> Gate:
@@ -98,8 +99,8 @@ class SvcWiring(containers.DeclarativeContainer):
     streams: providers.Provider[MergedStreams] = providers.Singleton(
         _streams, settings, client, clock
     )
-    metrics: providers.Provider[Metrics] = providers.Singleton(_metrics, tls)
     access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)
+    metrics: providers.Provider[Metrics] = providers.Singleton(_metrics, tls, access)
     gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)
     app: providers.Provider[App] = providers.Singleton(
         build_svc,

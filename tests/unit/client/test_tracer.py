@@ -160,7 +160,7 @@ async def test_an_answer_without_what_is_needed_cannot_be_read(tracer_api: Any) 
 
 
 async def test_a_token_is_sent_with_every_request_and_shown_nowhere(tracer_api: Any) -> None:
-    client = TracerClient(tracer_api.url, token="s3cret")  # noqa: S106 - the example
+    client = TracerClient(tracer_api.url, token="s3cret")
     async with client as tracer:
         await tracer.pods()
     assert tracer_api.headers[0]["Authorization"] == "Bearer s3cret"

@@ -18,7 +18,7 @@ from container_tracer.domain.model.token_entries import (
     token_entries,
 )
 
-SECRET = "s3cret-s3cret-s3cret"  # noqa: S105 - of nobody
+SECRET = "s3cret-s3cret-s3cret"
 CREATE = AccessQuestion(action=Action.CREATE)
 
 

@@ -50,9 +50,9 @@ def test_a_token_comes_from_a_file_or_the_environment_and_is_not_shown(tmp_path:
     (tmp_path / "token").write_text("from-file\n")
     environ = {TOKEN_VARIABLE: " from-environment "}
     server = read("pods", "--token-file", f"{tmp_path}/token", **environ).server
-    assert server.token == "from-file"  # noqa: S105 - the example
+    assert server.token == "from-file"
     assert "from-file" not in repr(server)
-    assert read("pods", **environ).server.token == "from-environment"  # noqa: S105
+    assert read("pods", **environ).server.token == "from-environment"
 
 
 def test_a_cluster_is_named_by_a_flag_or_by_what_it_is_about() -> None:
