@@ -31,6 +31,7 @@ demo: $(VENV)/installed
 ## test: every test; as root it also traces the kernel
 test: $(VENV)/installed
 	scripts/debian zsh fish busybox-static
+	command -v kubectl >/dev/null || scripts/debian kubernetes-client
 	{ command -v containerd && command -v runc; } >/dev/null || scripts/debian containerd runc
 	$(BIN)/pytest -n 2 --dist loadgroup
 

@@ -1,0 +1,114 @@
+"""Every kustomization builds, and makes what Kubernetes knows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import yaml
+from kubernetes import client
+from pydantic import BaseModel
+
+from .conftest import (
+    COMPONENTS,
+    DEPLOY,
+    OVERLAYS,
+    Build,
+    Manifest,
+    build_with,
+    kubectl_version,
+    of_kind,
+    pods,
+)
+
+CERT_MANAGER = "cert-manager.io/v1"
+FIRST_WITH_COMPONENTS = (1, 21)
+
+
+def test_every_folder_is_tried_here() -> None:
+    found = {str(one.parent.relative_to(DEPLOY)) for one in DEPLOY.rglob("kustomization.yaml")}
+    assert found == {*OVERLAYS, *(f"components/{name}" for name in COMPONENTS)}
+
+
+def test_every_file_is_used() -> None:
+    for kustomization in DEPLOY.rglob("kustomization.yaml"):
+        beside = {one.name for one in kustomization.parent.glob("*.yaml")} - {kustomization.name}
+        text = kustomization.read_text()
+        assert [name for name in beside if name not in text] == []
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_kubectl_of_debian_makes_the_same(overlay: str, build: Build, debian_kubectl: str) -> None:
+    def key(one: Manifest) -> str:
+        return f"{one['kind']}/{one['metadata']['name']}"
+
+    old = sorted(build_with(debian_kubectl, DEPLOY / overlay), key=key)
+    assert old == sorted(build(DEPLOY / overlay), key=key)
+
+
+def test_kubernetes_knows_every_key(manifests: Sequence[Manifest]) -> None:
+    _check_keys(manifests)
+
+
+def _check_keys(manifests: Sequence[Manifest]) -> None:
+    for one in manifests:
+        if one["apiVersion"] != CERT_MANAGER:
+            model: type[BaseModel] = getattr(client, f"V1{one['kind']}")
+            read = model.model_validate(one)
+            # What a model does not know does not come out of it again.
+            assert read.model_dump(by_alias=True, exclude_none=True, mode="json") == one
+
+
+def test_everything_is_in_the_namespace(manifests: Sequence[Manifest]) -> None:
+    (namespace,) = of_kind("Namespace", manifests)
+    others = [one for one in manifests if one["kind"] != "Namespace"]
+    assert {one["metadata"]["namespace"] for one in others} == {namespace}
+
+
+def test_secrets_that_are_mounted_are_those_that_certificates_fill(build: Build) -> None:
+    manifests = build(DEPLOY / "tls/self-signed")
+    mounted = {
+        volume["secret"]["secretName"]
+        for pod in pods(manifests).values()
+        for volume in pod["spec"].get("volumes", ())
+        if "secret" in volume
+    }
+    certificates = of_kind("Certificate", manifests).values()
+    leaves = {one["spec"]["secretName"] for one in certificates if not one["spec"].get("isCA")}
+    assert leaves == mounted
+
+
+def test_issuers_of_certificates_are_there(build: Build) -> None:
+    manifests = build(DEPLOY / "tls/self-signed")
+    issuers = of_kind("Issuer", manifests)
+    named = {one["spec"]["issuerRef"]["name"] for one in of_kind("Certificate", manifests).values()}
+    assert named == set(issuers)
+
+
+@pytest.fixture
+def with_component(request: pytest.FixtureRequest, build: Build, tmp_path: Path) -> list[Manifest]:
+    """All objects over TLS, with the component that the test names."""
+    if kubectl_version() < FIRST_WITH_COMPONENTS:
+        pytest.skip("the kubectl that is here knows no components")
+    # Kustomize takes no absolute paths.
+    up = "../" * (len(tmp_path.resolve().parts) - 1)
+    here = up + str(DEPLOY.resolve()).removeprefix("/")
+    kustomization = {
+        "resources": [f"{here}/tls/external"],
+        "components": [f"{here}/components/{request.param}"],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return list(build(tmp_path))
+
+
+@pytest.mark.parametrize("with_component", COMPONENTS, indirect=True)
+def test_components_go_with_every_overlay(with_component: list[Manifest]) -> None:
+    _check_keys(with_component)
+
+
+@pytest.mark.parametrize("with_component", ["privileged"], indirect=True)
+def test_privileged_leaves_nothing_forbidden(with_component: list[Manifest]) -> None:
+    node, svc = (pods(with_component)[role]["spec"] for role in ("node", "svc"))
+    assert node["containers"][0]["securityContext"]["privileged"] is True
+    assert "capabilities" not in node["containers"][0]["securityContext"]
+    assert node["securityContext"]["seccompProfile"] == {"type": "Unconfined"}
+    assert "privileged" not in svc["containers"][0]["securityContext"]
