@@ -25,7 +25,8 @@ def node_errors(seconds: float) -> Iterator[None]:
 def _trouble(error: Exception) -> str:  # noqa: PLR0911 - a table of what can happen
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return f"shows a certificate that cannot be trusted: {error.certificate_error}"
+            reason = getattr(error.certificate_error, "verify_message", error.certificate_error)
+            return f"shows a certificate that cannot be trusted: {reason}"
         case aiohttp.ClientConnectorDNSError():
             return f"has an address that cannot be looked up: {error.host}"
         case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):

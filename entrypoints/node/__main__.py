@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from ...adapters.system.memory import keep_freed_memory
+from ...adapters.system.open_files import allow_many_files
 from ..rest.access import warn_if_open
 from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
@@ -41,6 +42,7 @@ def main() -> None:
     set_up_logs(verbose=settings.verbose)
     sys.setswitchinterval(SWITCH_SECONDS)
     keep_freed_memory()
+    allow_many_files()
     listener = listen_or_exit(PROGRAM, settings.address)
     try:
         asyncio.run(serve(settings, listener))

@@ -13,6 +13,9 @@ from .middleware import install_middleware
 
 REQUEST_MAX_BYTES = 256 * 1024
 
+REQUEST_HEAD_SECONDS = 20
+"""How long the head of a request may take to come; its body may take 60 s."""
+
 
 def build_app(
     name: str,
@@ -32,6 +35,7 @@ def build_app(
                 "AUTO_EXTEND": False,
                 "ACCESS_LOG": False,
                 "REQUEST_MAX_SIZE": REQUEST_MAX_BYTES,
+                "REQUEST_TIMEOUT": REQUEST_HEAD_SECONDS,
                 "MOTD": False,
             },
             env_prefix="",

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sanic.server.async_server import AsyncioServer
 
+from .connection import ClientConnection
 from .context import App
 from .tls import HANDSHAKE_SECONDS
 
@@ -37,7 +38,10 @@ async def serving(
     """
     handshake = {"ssl_handshake_timeout": HANDSHAKE_SECONDS} if tls else {}
     server = await app.create_server(
-        sock=sock, ssl=tls, asyncio_server_kwargs={"start_serving": False, **handshake}
+        sock=sock,
+        ssl=tls,
+        protocol=ClientConnection,
+        asyncio_server_kwargs={"start_serving": False, **handshake},
     )
     if server is None or server.server is None:
         raise RuntimeError("Sanic made no server.")

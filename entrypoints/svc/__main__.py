@@ -9,6 +9,7 @@ import sys
 
 import structlog
 
+from ...adapters.system.open_files import allow_many_files
 from ..rest.access import warn_if_open
 from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
@@ -30,6 +31,7 @@ def main() -> None:
     """Read the settings, then serve."""
     settings = read_settings(sys.argv[1:], os.environ)
     set_up_logs(verbose=settings.verbose)
+    allow_many_files()
     listener = listen_or_exit(PROGRAM, settings.address)
     try:
         asyncio.run(serve(settings, listener))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ class Svc:
     url: str
     process: "subprocess.Popen[bytes]"
     log: Path
+    client: ssl.SSLContext | None = None
 
     def ask(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
@@ -58,7 +60,9 @@ class Svc:
             self.url + path, data=data, method=method, headers=declared
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            with urllib.request.urlopen(  # noqa: S310
+                request, timeout=30, context=self.client
+            ) as answer:
                 return Answer(answer.status, dict(answer.headers), json.load(answer))
         except urllib.error.HTTPError as error:
             return Answer(error.code, dict(error.headers), json.load(error))
@@ -95,7 +99,9 @@ def start_svc(tmp_path: Path) -> Iterator[StartSvc]:
     """Start tracer-svc for nodes, or for `NAME=HOST:PORT` texts; stop it at the end."""
     running: list[Svc] = []
 
-    def start(*nodes: Node | str, flags: tuple[str, ...] = ()) -> Svc:
+    def start(
+        *nodes: Node | str, flags: tuple[str, ...] = (), client: ssl.SSLContext | None = None
+    ) -> Svc:
         port = free_port()
         named = ",".join(one if isinstance(one, str) else place_of(one) for one in nodes)
         log = tmp_path / f"svc-{port}.log"
@@ -107,7 +113,8 @@ def start_svc(tmp_path: Path) -> Iterator[StartSvc]:
             process = subprocess.Popen(
                 command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path
             )
-        running.append(Svc(f"http://127.0.0.1:{port}", process, log))
+        scheme = "https" if client else "http"
+        running.append(Svc(f"{scheme}://127.0.0.1:{port}", process, log, client))
         wait_for(running[-1].answers, "svc to answer")
         return running[-1]
 
