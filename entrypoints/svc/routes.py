@@ -14,11 +14,12 @@ from ...domain.model.broadcast import (
     merged_nothing,
     merged_sessions,
 )
+from ...domain.model.node_choice import chosen_nodes
 from ...domain.services.broadcast import check
 from ...domain.services.cluster_sessions import undoing
 from ..rest.audit import described
 from ..rest.json_answer import json_answer
-from ..rest.routing import add_route, node_openapi, server_blueprint
+from ..rest.routing import add_route, query_of, server_blueprint
 from ..rest.schema import (
     ALL,
     MAX_SESSION_ID,
@@ -28,7 +29,9 @@ from ..rest.schema import (
     parse_session_request,
 )
 from .context import SvcReq
-from .forwarding import forwarded
+from .description import svc_openapi
+from .forwarding import NODE, forwarded
+from .nodes_answer import nodes_answer
 from .watching import get_events
 
 SESSIONS = "/v1/trace-session"
@@ -37,6 +40,7 @@ SESSIONS = "/v1/trace-session"
 def svc_blueprints() -> Sequence[Blueprint]:
     """Make the blueprints of svc: the API, version 1, and what tells about the server."""
     api = Blueprint("v1", version=1)
+    add_route(api, "/nodes", GET=get_nodes)
     add_route(api, "/pods", GET=get_pods)
     add_route(api, "/trace-hooks", GET=get_hooks)
     add_route(api, "/trace-session", POST=create_sessions)
@@ -49,7 +53,13 @@ def svc_blueprints() -> Sequence[Blueprint]:
     )
     add_route(api, "/trace-session/<session_id:str>/summary", GET=get_summaries)
     add_route(api, "/trace-session/<session_id:str>/events", GET=get_events)
-    return api, server_blueprint(readyz=readyz, openapi=node_openapi())
+    return api, server_blueprint(readyz=readyz, openapi=svc_openapi())
+
+
+async def get_nodes(request: SvcReq) -> HTTPResponse:
+    """List the nodes that are known, or those of some names."""
+    known = request.app.ctx.broadcast.nodes()
+    return json_answer(nodes_answer(chosen_nodes(known, query_of(request).get(NODE, ()))))
 
 
 async def get_pods(request: SvcReq) -> HTTPResponse:
@@ -108,7 +118,7 @@ async def readyz(request: SvcReq) -> HTTPResponse:
     """Tell whether there is a node to ask."""
     nodes = request.app.ctx.broadcast.chosen()
     return json_answer(
-        {"status": "ready", "nodes": len(nodes.ready), "unready": dict(nodes.unready)}
+        {"status": "ready", "nodes": len(nodes.ready), "unready": len(nodes.unready)}
     )
 
 

@@ -1,0 +1,98 @@
+"""The real application of svc on a loopback socket, before nodes that answer what a test says."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from attrs import define, evolve, frozen
+from sanic import Sanic
+
+from container_tracer.domain.model.nodes import Node, Nodes
+from container_tracer.entrypoints.rest.context import App
+from container_tracer.entrypoints.rest.serving import serving
+from container_tracer.entrypoints.svc.settings import SvcSettings
+from container_tracer.entrypoints.svc.wiring import SvcWiring
+from container_tracer.fakes.node_client import FakeNodeClient
+from container_tracer.ports.node_client import NodeAnswer, NodeRequest
+
+
+def node_answer(body: object, status: int = 200) -> NodeAnswer:
+    kind = "application/json" if status < 400 else "application/problem+json"
+    return NodeAnswer(status=status, content_type=kind, body=json.dumps(body).encode())
+
+
+@frozen
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def media_type(self) -> str:
+        return str(self.headers.get("Content-Type", "")).partition(";")[0]
+
+    @property
+    def node_errors(self) -> dict[str, int]:
+        told = json.loads(self.headers.get("X-Tracer-Node-Errors", "[]"))
+        return {one["node"]: one["status"] for one in told}
+
+
+@define
+class Svc:
+    """A client of the application, and what stands behind it."""
+
+    app: App
+    client: FakeNodeClient
+    nodes: Nodes
+    port: int
+    http: aiohttp.ClientSession
+
+    async def ask(self, method: str, path: str, **how: Any) -> Answer:
+        async with self.http.request(method, path, **how) as answer:
+            return Answer(answer.status, answer.headers, await answer.read())
+
+    def asked(self, node: str = "a") -> list[NodeRequest]:
+        return [request for name, request in self.client.asked if name == node]
+
+    def unready(self, **reasons: str) -> None:
+        self.nodes = evolve(self.nodes, unready=reasons)
+
+    def forget_nodes(self) -> None:
+        self.nodes = Nodes()
+
+    async def until(self, asked: int) -> None:
+        """Wait until nodes were asked so many times in all."""
+        async with asyncio.timeout(10):
+            while len(self.client.asked) < asked:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def svc() -> AsyncIterator[Svc]:
+    """Stand before nodes `a` and `b`, which answer nothing yet but `{}`."""
+    Sanic.test_mode = True
+    empty = node_answer({})
+    client = FakeNodeClient(answers={"a": empty, "b": empty})
+    known = Nodes(ready=tuple(Node(name=name, host="10.0.0.1", port=8080) for name in ("a", "b")))
+    wiring = SvcWiring(settings=SvcSettings(nodes=known.ready))
+    with (
+        wiring.client.override(client),
+        wiring.nodes.override(lambda: found.nodes),
+        socket.create_server(("127.0.0.1", 0)) as sock,
+    ):
+        port = sock.getsockname()[1]
+        app = wiring.app()
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+            found = Svc(app, client, known, port, http)
+            async with serving(app, sock, grace_seconds=0.5):
+                yield found
