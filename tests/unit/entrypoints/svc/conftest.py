@@ -85,14 +85,15 @@ async def svc() -> AsyncIterator[Svc]:
     client = FakeNodeClient(answers={"a": empty, "b": empty})
     known = Nodes(ready=tuple(Node(name=name, host="10.0.0.1", port=8080) for name in ("a", "b")))
     wiring = SvcWiring(settings=SvcSettings(nodes=known.ready))
+    held: list[Svc] = []
     with (
         wiring.client.override(client),
-        wiring.nodes.override(lambda: found.nodes),
+        wiring.nodes.override(lambda: held[0].nodes),
         socket.create_server(("127.0.0.1", 0)) as sock,
     ):
         port = sock.getsockname()[1]
         app = wiring.app()
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            found = Svc(app, client, known, port, http)
+            held.append(Svc(app, client, known, port, http))
             async with serving(app, sock, grace_seconds=0.5):
-                yield found
+                yield held[0]
