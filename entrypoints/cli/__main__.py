@@ -6,6 +6,7 @@ import sys
 
 from .commands import COMMANDS
 from .exit_codes import SIGNALLED
+from .plugin_completion import completions
 from .program import CLIENT, PLUGIN, Program
 from .running import run
 
@@ -22,6 +23,11 @@ def main(program: Program = CLIENT) -> None:
 def plugin() -> None:
     """Do so as kubectl's plug-in."""
     main(PLUGIN)
+
+
+def complete() -> None:
+    """Print what may stand where kubectl completes a word."""
+    print("\n".join(completions(sys.argv[1:], COMMANDS)))
 
 
 if __name__ == "__main__":

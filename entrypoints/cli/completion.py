@@ -58,7 +58,7 @@ def _words(
     )
 
 
-def _values(words: Iterable[Words]) -> dict[tuple[str, ...], tuple[str, ...] | None]:
+def values_of(words: Iterable[Words]) -> dict[tuple[str, ...], tuple[str, ...] | None]:
     """Return the options that take a value, and their choices; None is a file."""
     found: dict[tuple[str, ...], tuple[str, ...] | None] = {}
     for option in (option for one in words for option in one.options):
@@ -74,7 +74,7 @@ def bash_script(words: Sequence[Words]) -> str:
     reply = 'COMPREPLY=($(compgen {} -- "$current"))'
     values = "\n".join(
         f"        {'|'.join(flags)}) {reply.format(_compgen(choices))}; return ;;"
-        for flags, choices in _values(words).items()
+        for flags, choices in values_of(words).items()
     )
     cases = "\n".join(
         f'        "{one.name}") words="{one.first}" options="{one.flags}" ;;' for one in words
@@ -110,7 +110,7 @@ def zsh_script(words: Sequence[Words]) -> str:
     """Write a completion for zsh."""
     values = "\n".join(
         f"        ({'|'.join(flags)}) {_zsh_values(choices)}return ;;"
-        for flags, choices in _values(words).items()
+        for flags, choices in values_of(words).items()
     )
     cases = "\n".join(
         f"        ('{one.name}') words_=({one.first}) options_=({one.flags}) ;;" for one in words

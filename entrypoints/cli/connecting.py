@@ -1,7 +1,7 @@
 """Reaching a tracer: the server that was named, or a private node."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from ...client import ClientError, TracerClient
@@ -25,7 +25,7 @@ async def connect(
     """
     server = invocation.server
     if server.stays:
-        async with reach(server) as tracer:
+        async with reach(server, invocation.environ) as tracer:
             yield tracer
         return
     if root and os.geteuid() != 0:
@@ -40,8 +40,15 @@ async def connect(
 
 
 @asynccontextmanager
-async def reach(server: Server) -> AsyncIterator[TracerClient]:
+async def reach(server: Server, environ: Mapping[str, str]) -> AsyncIterator[TracerClient]:
     """Yield a client of a tracer that was named."""
+    if server.cluster:
+        # Here, because it takes as long to load as all the rest.
+        from .cluster import cluster_tracer  # noqa: PLC0415
+
+        async with cluster_tracer(server, server.cluster, environ) as tracer:
+            yield tracer
+        return
     async with TracerClient(
         server.url, token=server.token, nodes=server.nodes, tls=server.tls
     ) as tracer:

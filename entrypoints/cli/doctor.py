@@ -58,8 +58,9 @@ async def run(invocation: Invocation) -> int:
 
 async def _server(invocation: Invocation) -> int:
     server = invocation.server
-    async with reach(server) as tracer:
-        facts = await examine_server(tracer, url=server.url)
+    url = server.url or "The tracer-svc of the cluster"
+    async with reach(server, invocation.environ) as tracer:
+        facts = await examine_server(tracer, url=url)
     code = _show(invocation, diagnose_server(facts))
     return ExitCode.UNREACHABLE if facts.unreachable else code
 

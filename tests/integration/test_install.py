@@ -40,7 +40,8 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     said = run("make", "install", f"PREFIX={folder}")
     assert f"tracer-node {__version__}" in said
     assert f"container-tracer {__version__}" in said
-    assert f"to uninstall: rm -rf {folder}/lib/container-tracer {folder}/bin/tracer-node" in said
+    assert f"kubectl-ctrace {__version__}" in said
+    assert f"to uninstall: rm -rf {folder}/lib/container-tracer {folder}/bin/{{tracer-node" in said
     yield folder
     shutil.rmtree(folder)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 import pytest
-from attrs import define, field
+from attrs import Factory, define, field
 
 from container_tracer.entrypoints.cli.command import Invocation
 from container_tracer.entrypoints.cli.command_line import parse
@@ -43,16 +43,17 @@ class Ran:
 
 @define
 class Commands:
-    """Runs commands against one server; `stop` takes signals."""
+    """Runs commands against one server, or what `server` names; `stop` takes signals."""
 
     url: str
     environ: dict[str, str] = field(factory=dict)
     stop: Stop = field(factory=Stop)
     out: Shown = field(factory=Shown)
     err: io.StringIO = field(factory=io.StringIO)
+    server: tuple[str, ...] = field(default=Factory(lambda it: ("--server", it.url), True))
 
     async def run(self, *argv: str) -> Ran:
-        parsed = parse(["--server", self.url, *argv], self.environ, COMMANDS)
+        parsed = parse([*self.server, *argv], self.environ, COMMANDS)
         output = Output(form=parsed.form, stream=self.out, errors=self.err)
         invocation = Invocation(
             options=parsed.options,

@@ -7,6 +7,7 @@ import pytest
 
 from container_tracer.entrypoints.cli.commands import COMMANDS
 from container_tracer.entrypoints.cli.completion import SCRIPTS, describe
+from container_tracer.entrypoints.cli.plugin_completion import completions
 
 SCRIPT = {shell: write(describe(COMMANDS)) for shell, write in SCRIPTS.items()}
 WORDS = [
@@ -44,6 +45,16 @@ def test_bash_completes(line: str, expected: set[str]) -> None:
     assert ran.stderr == ""
     found = set(ran.stdout.split())
     assert found == expected
+
+
+@pytest.mark.parametrize(("line", "expected"), WORDS)
+def test_kubectl_completes(line: str, expected: set[str]) -> None:
+    *found, directive = completions(line.split(" "), COMMANDS)
+    assert (set(found), directive) == (expected, ":4")
+
+
+def test_kubectl_completes_names_of_files() -> None:
+    assert completions(["pods", "--ca-file", ""], COMMANDS) == [":0"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
