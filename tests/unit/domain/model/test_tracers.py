@@ -182,7 +182,9 @@ def test_a_malformed_object_spoils_no_other() -> None:
 
 
 KINDS = (POD, endpoint_slice(POD), endpoints(POD), tracer_service())
-JUNK = st.sampled_from([None, True, -1, 1.5, "", "x", [], [None], {}, {"name": []}])
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, -1, 1.5, "", "x", [], [None], {}, {"name": []}]
+)
 
 
 @given(data=st.data())

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import pytest
 from structlog.testing import capture_logs
@@ -144,7 +144,7 @@ async def test_a_fault_of_ours_ends_nothing_and_is_logged_as_one(
         async def nodes(self) -> Nodes:
             raise KeyError
 
-        async def changes(self) -> AsyncIterator[Nodes]:  # type: ignore[override]
+        async def changes(self) -> AsyncGenerator[Nodes, None]:
             raise ZeroDivisionError("x")
             yield
 
