@@ -15,6 +15,7 @@ async def chosen_sessions(
     """Return a session, a group or all; raise `Forbidden`, or `UnknownSession` if there is none."""
     service = request.app.ctx.sessions
     request.ctx.audit.note(session=session_id)
+    await request.ctx.permissions.check(action)
     if session_id == ALL:
         return await request.ctx.permissions.over(action, service.list())
     wanted = parse_session_id(session_id)

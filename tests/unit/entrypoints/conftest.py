@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -253,8 +253,9 @@ class Node:
         return await self.ask("POST", "/v1/trace-session", json=wanted)
 
 
-@pytest.fixture
-async def node() -> AsyncIterator[Node]:
+@asynccontextmanager
+async def node_behind(gate: Gate) -> AsyncIterator[Node]:
+    """Serve a node that lets in who passes a gate."""
     Sanic.test_mode = True
     pods = StandInPods()
     sessions = StandInSessions(pods)
@@ -266,7 +267,7 @@ async def node() -> AsyncIterator[Node]:
         choice=lambda: pods.choice,
         metrics=node_metrics(sessions, lambda: pods.choice),
     )
-    app = build_app("test-node", context, node_blueprints(), Gate())
+    app = build_app("test-node", context, node_blueprints(), gate)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
         async with (
@@ -274,3 +275,9 @@ async def node() -> AsyncIterator[Node]:
             aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
         ):
             yield Node(app, sessions, pods, port, http)
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[Node]:
+    async with node_behind(Gate()) as node:
+        yield node
