@@ -13,7 +13,8 @@ from ..domain.model.traces import SessionTrace
 class TraceContext:
     """What an exporter may want to know of the session whose spans it gets.
 
-    `caller` is the span that started it, if that is known.
+    `caller` is the span that started it, if that is known. `group` is the id it shares with
+    sessions of other nodes, if there are any.
     """
 
     session_id: str
@@ -23,6 +24,7 @@ class TraceContext:
     pod: str = ""
     started_ns: int = 0
     caller: SpanContext | None = None
+    group: str = ""
 
     @property
     def trace(self) -> SessionTrace:
@@ -38,6 +40,7 @@ class TraceContext:
                 "traceSession": self.session_id,
             },
             caller=self.caller,
+            group=self.group,
         )
 
 

@@ -46,12 +46,17 @@ class SessionTrace:
         name: str,
         attributes: Mapping[str, str],
         caller: SpanContext | None = None,
+        group: str = "",
     ) -> "SessionTrace":
-        """Join the caller's trace, or begin one, with ids worked out from session and start."""
-        digest = blake2b(f"{session_id} {started_ns}".encode(), digest_size=24).digest()
+        """Join the caller's trace, or begin one, with ids worked out from session and start.
+
+        Sessions of a group have one trace, although they know nothing of each other.
+        """
+        own = _digest(f"{session_id} {started_ns}")
+        trace_id = _digest(f"group {group}") if group else own
         return cls(
-            trace_id=caller.trace_id if caller else digest[:16],
-            span_id=digest[16:],
+            trace_id=caller.trace_id if caller else trace_id[:16],
+            span_id=own[16:],
             parent_span_id=caller.parent_id if caller else b"",
             trace_state=caller.trace_state if caller else "",
             name=name,
@@ -71,6 +76,10 @@ class SessionTrace:
             ended_ns=ended_ns,
             attributes=self.attributes,
         )
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=24).digest()
 
 
 @frozen(kw_only=True, eq=False)

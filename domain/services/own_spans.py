@@ -21,7 +21,7 @@ CLOSE_SECONDS = 2.0
 class OpenSpan:
     """A span that is not over; `context` is what those see whom it asks for something.
 
-    `attributes` and `error` may change until it is.
+    `attributes` and `error` may change until it is; an error of None is what the block raises.
     """
 
     name: str
@@ -30,7 +30,7 @@ class OpenSpan:
     parent_span_id: bytes
     started_ns: int
     attributes: dict[str, AttributeValue] = field(factory=dict)
-    error: str = ""
+    error: str | None = None
 
     def over(self, ended_ns: int) -> OwnSpan:
         """Say what it was."""
@@ -44,7 +44,7 @@ class OpenSpan:
             started_ns=self.started_ns,
             ended_ns=ended_ns,
             attributes=self.attributes,
-            error=self.error,
+            error=self.error or "",
         )
 
 
@@ -89,7 +89,8 @@ class OwnSpans:
         try:
             yield span
         except BaseException as error:
-            span.error = span.error or str(error) or type(error).__name__
+            if span.error is None:
+                span.error = str(error) or type(error).__name__
             raise
         finally:
             self._record(span.over(self.clock.wall_ns()))

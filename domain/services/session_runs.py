@@ -135,6 +135,7 @@ class SessionRuns:
             pod=session.request.selector.place,
             started_ns=session.started_ns,
             caller=session.caller,
+            group=session.request.group,
         )
 
 

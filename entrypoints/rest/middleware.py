@@ -3,14 +3,16 @@
 import re
 import time
 import uuid
+from typing import Any
 
 import structlog
+from sanic import Request
 from sanic.exceptions import SanicException
 from sanic.response import BaseHTTPResponse
 
 from ...domain.model.trace_context import read_span_context
 from .client_certificates import ClientCertificates
-from .context import App, Req
+from .context import App, Req, RequestContext
 from .gate import Gate
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -84,7 +86,7 @@ def finish(request: Req, response: BaseHTTPResponse) -> None:
     request.ctx.audit.write(response.status)
 
 
-def route_template(request: Req) -> str:
+def route_template(request: Request[Any, RequestContext]) -> str:
     """Name the route of a request as OpenAPI does; empty if no route has its path."""
     return "" if request.route is None else openapi_path(request.route.path)
 

@@ -42,11 +42,12 @@ def main() -> None:
 async def serve(settings: SvcSettings, listener: socket.socket) -> None:
     """Serve until a signal, then let requests finish."""
     wiring = SvcWiring(settings=settings)
-    tls = wiring.tls()
+    tls, spans = wiring.tls(), wiring.spans()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    await spans.start()
     with listener:
         async with (
             fresh_tls(tls),
@@ -69,6 +70,7 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
             await wiring.sessions().close()
     await wiring.client().close()
     await wiring.access().close()
+    await spans.close()
 
 
 if __name__ == "__main__":

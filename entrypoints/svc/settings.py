@@ -17,6 +17,9 @@ from ..access_settings import (
     request_rate_option,
     token_file_option,
 )
+from ..export_settings import ExportSettings, complete_export, exporters_option
+from ..exporting import OWN_SPAN_EXPORTERS
+from ..later import SAMPLE_RATE
 from ..options import command_line, last, option, options_of, read_options
 from ..tls_settings import NODE_SERVER_NAME, NodesTls, ServerTls, nodes_tls, server_tls
 from ..values import Address, UnixAddress
@@ -51,7 +54,7 @@ def _selector(text: str) -> str:
 
 
 @frozen(kw_only=True)
-class SvcSettings:
+class SvcSettings(ExportSettings):
     """Everything the svc role is told; the wiring gets it whole."""
 
     address: Address | UnixAddress = option(
@@ -215,6 +218,11 @@ class SvcSettings:
     request_rate: int = request_rate_option("TRACE_KUBE_MAX_REQUEST_RATE")
     """How many requests a second each client may send; 0 is no limit."""
 
+    exporters: tuple[str, ...] = exporters_option(
+        OWN_SPAN_EXPORTERS, default=(), meaning="where spans of svc itself go"
+    )
+    """Where spans of requests go; each of `OWN_SPAN_EXPORTERS` once."""
+
     verbose: bool = option(
         "--verbose",
         "TRACE_KUBE_VERBOSE",
@@ -233,9 +241,12 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> SvcSetting
     answer on stdout and exit with 0.
     """
     options = options_of(SvcSettings)
-    parser = command_line(PROGRAM, options)
-    settings = SvcSettings(**read_options(parser, options, argv=argv, environ=environ))
+    known = {**options, "sample_rate": SAMPLE_RATE}
+    parser = command_line(PROGRAM, known)
+    given = read_options(parser, known, argv=argv, environ=environ)
+    settings = SvcSettings(**{name: value for name, value in given.items() if name in options})
     try:
+        settings = complete_export(settings, environ, exporters_given="exporters" in given)
         return evolve(
             settings,
             tls=_tls(settings),

@@ -11,9 +11,12 @@ from ...domain.model.nodes import Nodes
 from ...domain.services.broadcast import Broadcast
 from ...domain.services.cluster_sessions import ClusterSessions
 from ...domain.services.merged_events import MergedStreams
+from ...domain.services.own_spans import OwnSpans
+from ...domain.services.traced_nodes import TracedNodeClient
 from ...ports.access_control import AccessControl
 from ...ports.clock import Clock
 from ...ports.node_client import NodeClient
+from ..exporting import own_span_exporters
 from ..rest.access import access_control, gate
 from ..rest.access_metrics import AccessMetrics
 from ..rest.app import build_app
@@ -21,6 +24,7 @@ from ..rest.client_certificates import ClientCertificates, client_certificates
 from ..rest.context import App
 from ..rest.gate import Gate
 from ..rest.metrics import Metrics
+from ..rest.own_span_metrics import OwnSpanMetrics
 from ..rest.tls import TlsUses, tls_uses
 from ..rest.tls_metrics import TlsMetrics
 from .context import SvcContext
@@ -47,16 +51,19 @@ def _streams(settings: SvcSettings, client: NodeClient, clock: Clock) -> MergedS
     return MergedStreams(client=client, clock=clock, node_seconds=settings.node_timeout_seconds)
 
 
-def _client(settings: SvcSettings, tls: TlsUses) -> NodeClient:
-    if tls.nodes is None:
-        return HttpNodeClient()
-    return HttpNodeClient(
-        tls=NodeTls(context=tls.nodes.context, server_name=settings.node_server_name)
-    )
+def _client(settings: SvcSettings, tls: TlsUses, spans: OwnSpans) -> NodeClient:
+    nodes = None
+    if tls.nodes is not None:
+        nodes = NodeTls(context=tls.nodes.context, server_name=settings.node_server_name)
+    return TracedNodeClient(client=HttpNodeClient(tls=nodes), spans=spans)
 
 
-def _metrics(tls: TlsUses, access: AccessControl) -> Metrics:
-    return Metrics(collectors=[TlsMetrics(tls), AccessMetrics(access)])
+def _spans(settings: SvcSettings, clock: Clock) -> OwnSpans:
+    return OwnSpans(exporters=own_span_exporters(settings), clock=clock)
+
+
+def _metrics(tls: TlsUses, access: AccessControl, spans: OwnSpans) -> Metrics:
+    return Metrics(collectors=[TlsMetrics(tls), AccessMetrics(access), OwnSpanMetrics(spans)])
 
 
 def _access(settings: SvcSettings, clock: Clock) -> AccessControl:
@@ -88,24 +95,30 @@ class SvcWiring(containers.DeclarativeContainer):
     tls: providers.Provider[TlsUses] = providers.Singleton(
         tls_uses, settings.provided.tls, settings.provided.nodes_tls
     )
-    client: providers.Provider[NodeClient] = providers.Singleton(_client, settings, tls)
+    clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
+    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock)
+    client: providers.Provider[NodeClient] = providers.Singleton(_client, settings, tls, spans)
     broadcast: providers.Provider[Broadcast] = providers.Singleton(
         _broadcast, settings, nodes, client
     )
     sessions: providers.Provider[ClusterSessions] = providers.Singleton(
         ClusterSessions, broadcast=broadcast
     )
-    clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
     streams: providers.Provider[MergedStreams] = providers.Singleton(
         _streams, settings, client, clock
     )
     access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)
-    metrics: providers.Provider[Metrics] = providers.Singleton(_metrics, tls, access)
+    metrics: providers.Provider[Metrics] = providers.Singleton(_metrics, tls, access, spans)
     gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)
     app: providers.Provider[App] = providers.Singleton(
         build_svc,
         providers.Factory(
-            SvcContext, broadcast=broadcast, sessions=sessions, streams=streams, metrics=metrics
+            SvcContext,
+            broadcast=broadcast,
+            sessions=sessions,
+            streams=streams,
+            spans=spans,
+            metrics=metrics,
         ),
         providers.Callable(svc_blueprints),
         gate,

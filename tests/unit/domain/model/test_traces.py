@@ -1,5 +1,7 @@
 """Slices are whole traces of bounded size, and ids do not depend on who asks."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from attrs import evolve
@@ -139,3 +141,16 @@ def test_sessions_of_one_trace_cut_the_same_spans_into_slices_of_their_own() -> 
     one, two = (cut(batch, called(CALLER, session_id)) for session_id in ("1", "2"))
     assert not np.isin(one.slices.trace_id, two.slices.trace_id).any()
     assert not np.isin(one.span_id, two.span_id).any()
+
+
+def test_sessions_of_a_group_are_in_one_trace_each_with_a_span_of_its_own() -> None:
+    def grouped(session_id: str, **more: Any) -> SessionTrace:
+        return SessionTrace.of(
+            session_id, started_ns=NOON_NS, name="why", attributes={}, group="7", **more
+        )
+
+    one, two = grouped("1"), grouped("2")
+    assert one.trace_id == two.trace_id != SESSION.trace_id
+    assert one.span_id != two.span_id
+    assert one.parent_span_id == two.parent_span_id == b""
+    assert grouped("1", caller=CALLER).trace_id == CALLER.trace_id

@@ -506,3 +506,25 @@ async def test_a_group_is_a_decimal_number_of_64_bits_in_a_string(node: Any) -> 
         answer = await node.create(group=wrong)
         assert (answer.status, node.sessions.kept) == (400, {}), wrong
         assert "'group'" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"traceparent": f"00-{TRACE}-{SPAN}"},
+        {"traceparent": "\u00ff", "tracestate": ",=" * 500, "b3": "-"},
+        {"X-B3-TraceId": TRACE * 2, "X-B3-SpanId": "0", "X-B3-Sampled": "2", "X-B3-Flags": "x"},
+    ],
+)
+async def test_a_trace_context_that_cannot_be_read_is_as_good_as_none(
+    node: Any, headers: dict[str, str]
+) -> None:
+    for path in ("/v1/pods", "/v1/trace-hooks", "/v1/trace-session/all", "/healthz", "/metrics"):
+        assert (await node.ask("GET", path, headers=headers)).status == 200
+    wanted = {"pod": "*", "trace-hook": "trace_syscalls"}
+    made = await node.ask("POST", "/v1/trace-session", json=wanted, headers=headers)
+    (session_id,) = made.json
+    item = f"/v1/trace-session/{session_id}"
+    assert (await node.ask("PUT", item, json={"Run": True}, headers=headers)).status == 200
+    assert (await node.ask("DELETE", item, headers=headers)).status == 200
+    assert (node.sessions.asked[-1].caller, node.sessions.callers) == (None, [None])
