@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from attrs import define, field
@@ -56,8 +56,14 @@ class Seen:
             self.lines += map(json.loads, own)
 
 
+class Served(Protocol):
+    """What can be asked over HTTP."""
+
+    url: str
+
+
 @contextmanager
-def asked(node: Node, path: str, **headers: str) -> Iterator[http.client.HTTPResponse]:
+def asked(node: Served, path: str, **headers: str) -> Iterator[http.client.HTTPResponse]:
     connection = http.client.HTTPConnection(node.url.removeprefix("http://"), timeout=60)
     with closing(connection):
         connection.request("GET", path, headers=headers)

@@ -101,8 +101,7 @@ def test_sessions_outlive_the_svc_that_made_them_and_belong_to_every_replica(
     assert statuses <= {200, 404}
     assert 200 in statuses
     assert [svc.ask("GET", path).status for svc in (successor, replica)] == [404, 404]
-    for node in nodes:
-        wait_for(lambda node=node: not node.sources(), "the kernel to be left as it was")
+    wait_for(lambda: not any(node.sources() for node in nodes), "the kernel to be as it was")
 
 
 def seen_until_cut_off(svc: Svc, path: str) -> Seen:
