@@ -10,7 +10,7 @@ from container_tracer.adapters.otlp.encoding import SpanEncoder
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.traces import cut
 
-from . import encoding
+from . import cluster, encoding
 from .instances import instances, wait_for
 from .measured import Figure, Spent, Spread
 from .node import Node, session
@@ -42,6 +42,7 @@ class Promises:
             "prices of bystanders": self.bystanders,
             "starting and stopping": self.starting,
             "an idle node": self.idle,
+            "answers of many nodes": lambda: cluster.figures(rounds=self.rounds),
         }
 
     def saturated(self) -> list[Figure]:
