@@ -1,6 +1,7 @@
 """Failures of the Kubernetes API, and on the way to it, become those of the port."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -30,7 +31,8 @@ def kubernetes_errors(address: str) -> Iterator[None]:
             " See which authority the kubeconfig or the service account names."
         ) from error
     except aiohttp.ClientConnectorError as error:
-        words = _quoted(error.os_error.strerror or error.os_error)
+        number = error.os_error.errno
+        words = os.strerror(number) if number else _quoted(error.os_error)
         raise ClusterUnavailable(f"{api} cannot be reached: {words}.") from error
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as error:
         raise ClusterUnavailable(f"{api} broke the connection off.") from error

@@ -36,7 +36,8 @@ class Broadcast:
     """Asks nodes as they are known at that moment; one that hangs delays no other request.
 
     `nodes` tells which there are, `node_seconds` is how long each may take, `request_seconds`
-    how long all of them may, and `max_bytes` how much they may answer together.
+    how long all of them may, and `max_bytes` how much they may answer together. `stale` says why
+    `nodes` may not be those there are.
     """
 
     nodes: Callable[[], Nodes]
@@ -44,12 +45,13 @@ class Broadcast:
     node_seconds: float = 10.0
     request_seconds: float = 15.0
     max_bytes: int = MAX_ANSWERS_BYTES
+    stale: Callable[[], str] = str
 
     def chosen(self, patterns: Sequence[str] = ()) -> Nodes:
         """Return the nodes that are meant; raise `UnknownNode`, or `NoNodes` if none is ready."""
         nodes = chosen_nodes(self.nodes(), patterns)
         if not nodes.ready:
-            raise NoNodes(_why_none(nodes))
+            raise NoNodes(_why_none(nodes, self.stale()))
         return nodes
 
     async def ask(self, request: NodeRequest, *, patterns: Sequence[str] = ()) -> Replies:
@@ -91,8 +93,9 @@ def _read(node: Node, answer: NodeAnswer) -> NodeReply:
     )
 
 
-def _why_none(nodes: Nodes) -> str:
-    if not nodes.unready:
-        return "There is no node to ask: no tracer-node is known."
-    said = "; ".join(f"{name}: {why}" for name, why in list(nodes.unready.items())[:5])
-    return f"No node is ready to be asked. {said}."
+def _why_none(nodes: Nodes, stale: str) -> str:
+    words = [stale] if stale else []
+    if nodes.unready:
+        said = "; ".join(f"{name}: {why}" for name, why in list(nodes.unready.items())[:5])
+        words.append(f"No node is ready to be asked. {said}.")
+    return " ".join(words) or "There is no node to ask: no tracer-node is known."

@@ -15,6 +15,7 @@ from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
 from ..rest.tls import fresh_tls
+from .known_nodes import known_nodes
 from .settings import PROGRAM, SvcSettings, read_settings
 from .wiring import SvcWiring
 
@@ -51,11 +52,12 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
     with listener:
         async with (
             fresh_tls(tls),
+            known_nodes(roster := wiring.roster()),
             serving(wiring.app(), listener, tls=tls.server_context, grace_seconds=GRACE_SECONDS),
         ):
             _log.info(
                 "svc.serving",
-                nodes=len(settings.nodes),
+                nodes=len(roster.nodes().ready),
                 tls=tls.server is not None,
                 nodes_tls=tls.nodes is not None,
                 **address_of(listener),

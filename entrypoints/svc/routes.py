@@ -116,11 +116,11 @@ async def delete_sessions(request: SvcReq, session_id: str) -> HTTPResponse:
 
 
 async def readyz(request: SvcReq) -> HTTPResponse:
-    """Tell whether there is a node to ask."""
-    nodes = request.app.ctx.broadcast.chosen()
-    return json_answer(
-        {"status": "ready", "nodes": len(nodes.ready), "unready": len(nodes.unready)}
-    )
+    """Tell whether there is a node to ask, and why those that are known may be others by now."""
+    broadcast = request.app.ctx.broadcast
+    nodes = broadcast.chosen()
+    known = {"nodes": len(nodes.ready), "unready": len(nodes.unready)}
+    return json_answer({"status": "ready", **known, "stale": broadcast.stale()})
 
 
 def _path(session_id: str) -> str:

@@ -6,16 +6,21 @@ from dependency_injector import containers, providers
 from sanic import Blueprint
 
 from ...adapters.http.node_client import HttpNodeClient, NodeTls
+from ...adapters.kubernetes.node_directory import KubernetesNodeDirectory
+from ...adapters.kubernetes.settings import KubernetesSettings
+from ...adapters.memory.node_directory import FixedNodeDirectory
 from ...adapters.system.clock import SystemClock
 from ...domain.model.nodes import Nodes
 from ...domain.services.broadcast import Broadcast
 from ...domain.services.cluster_sessions import ClusterSessions
 from ...domain.services.merged_events import MergedStreams
+from ...domain.services.node_roster import NodeRoster
 from ...domain.services.own_spans import OwnSpans
 from ...domain.services.traced_nodes import TracedNodeClient
 from ...ports.access_control import AccessControl
 from ...ports.clock import Clock
 from ...ports.node_client import NodeClient
+from ...ports.node_directory import NodeDirectory
 from ..exporting import own_span_exporters
 from ..rest.access import access_control, gate
 from ..rest.access_metrics import AccessMetrics
@@ -36,14 +41,31 @@ FOR_NODES = 0.98
 """The share of a deadline that nodes have; in the rest, what they answered is put together."""
 
 
-def _nodes(settings: SvcSettings) -> Callable[[], Nodes]:
-    fixed = Nodes(ready=settings.nodes)
-    return lambda: fixed
+def _directory(settings: SvcSettings) -> NodeDirectory:
+    if settings.nodes:
+        return FixedNodeDirectory(Nodes(ready=settings.nodes))
+    return KubernetesNodeDirectory(
+        settings=KubernetesSettings(
+            kubeconfig=str(settings.kubeconfig or ""), namespace=settings.namespace
+        ),
+        pods_selector=settings.pods_selector,
+        service_selector=settings.svc_selector,
+    )
 
 
-def _broadcast(settings: SvcSettings, nodes: Callable[[], Nodes], client: NodeClient) -> Broadcast:
+def _roster(settings: SvcSettings, directory: NodeDirectory, clock: Clock) -> NodeRoster:
+    return NodeRoster(directory=directory, clock=clock, poll_seconds=settings.poll_seconds)
+
+
+def _broadcast(
+    settings: SvcSettings,
+    nodes: Callable[[], Nodes],
+    stale: Callable[[], str],
+    client: NodeClient,
+) -> Broadcast:
     return Broadcast(
         nodes=nodes,
+        stale=stale,
         client=client,
         node_seconds=FOR_NODES * settings.node_timeout_seconds,
         request_seconds=FOR_NODES * settings.request_timeout_seconds,
@@ -94,15 +116,20 @@ class SvcWiring(containers.DeclarativeContainer):
 
     settings: providers.Dependency[SvcSettings] = providers.Dependency(instance_of=SvcSettings)
 
-    nodes: providers.Provider[Callable[[], Nodes]] = providers.Singleton(_nodes, settings)
+    clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
+    directory: providers.Provider[NodeDirectory] = providers.Singleton(_directory, settings)
+    roster: providers.Provider[NodeRoster] = providers.Singleton(
+        _roster, settings, directory, clock
+    )
+    nodes: providers.Provider[Callable[[], Nodes]] = roster.provided.nodes
+    stale: providers.Provider[Callable[[], str]] = roster.provided.stale
     tls: providers.Provider[TlsUses] = providers.Singleton(
         tls_uses, settings.provided.tls, settings.provided.nodes_tls
     )
-    clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
     spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock)
     client: providers.Provider[NodeClient] = providers.Singleton(_client, settings, tls, spans)
     broadcast: providers.Provider[Broadcast] = providers.Singleton(
-        _broadcast, settings, nodes, client
+        _broadcast, settings, nodes, stale, client
     )
     sessions: providers.Provider[ClusterSessions] = providers.Singleton(
         ClusterSessions, broadcast=broadcast

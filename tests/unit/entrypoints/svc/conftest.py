@@ -56,6 +56,7 @@ class Svc:
     nodes: Nodes
     port: int
     http: aiohttp.ClientSession
+    stale: str = ""
 
     async def ask(self, method: str, path: str, **how: Any) -> Answer:
         async with self.http.request(method, path, **how) as answer:
@@ -89,6 +90,7 @@ async def svc() -> AsyncIterator[Svc]:
     with (
         wiring.client.override(client),
         wiring.nodes.override(lambda: held[0].nodes),
+        wiring.stale.override(lambda: held[0].stale),
         socket.create_server(("127.0.0.1", 0)) as sock,
     ):
         port = sock.getsockname()[1]

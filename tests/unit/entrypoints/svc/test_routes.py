@@ -219,4 +219,7 @@ async def test_a_session_whose_client_hangs_up_is_deleted_where_it_was_made(svc:
 async def test_the_probes_tell_how_it_is(svc: Any) -> None:
     assert (await svc.ask("GET", "/healthz")).json == {"status": "ok"}
     svc.unready(c="starts")
-    assert (await svc.ask("GET", "/readyz")).json == {"status": "ready", "nodes": 2, "unready": 1}
+    ready = {"status": "ready", "nodes": 2, "unready": 1, "stale": ""}
+    assert (await svc.ask("GET", "/readyz")).json == ready
+    svc.stale = "The nodes are those of 60 s ago: The API is away."
+    assert (await svc.ask("GET", "/readyz")).json == {**ready, "stale": svc.stale}
