@@ -76,11 +76,12 @@ def _streams(settings: SvcSettings, client: NodeClient, clock: Clock) -> MergedS
     return MergedStreams(client=client, clock=clock, node_seconds=settings.node_timeout_seconds)
 
 
-def _client(settings: SvcSettings, tls: TlsUses, spans: OwnSpans) -> NodeClient:
-    nodes = None
-    if tls.nodes is not None:
-        nodes = NodeTls(context=tls.nodes.context, server_name=settings.node_server_name)
-    return TracedNodeClient(client=HttpNodeClient(tls=nodes), spans=spans)
+def _connections(settings: SvcSettings, tls: TlsUses) -> NodeClient:
+    if tls.nodes is None:
+        return HttpNodeClient()
+    return HttpNodeClient(
+        tls=NodeTls(context=tls.nodes.context, server_name=settings.node_server_name)
+    )
 
 
 def _spans(settings: SvcSettings, clock: Clock) -> OwnSpans:
@@ -127,7 +128,10 @@ class SvcWiring(containers.DeclarativeContainer):
         tls_uses, settings.provided.tls, settings.provided.nodes_tls
     )
     spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock)
-    client: providers.Provider[NodeClient] = providers.Singleton(_client, settings, tls, spans)
+    connections: providers.Provider[NodeClient] = providers.Singleton(_connections, settings, tls)
+    client: providers.Provider[NodeClient] = providers.Singleton(
+        TracedNodeClient, client=connections, spans=spans
+    )
     broadcast: providers.Provider[Broadcast] = providers.Singleton(
         _broadcast, settings, nodes, stale, client
     )

@@ -12,11 +12,15 @@ from attrs import define, evolve, frozen
 from sanic import Sanic
 
 from container_tracer.domain.model.nodes import Node, Nodes
+from container_tracer.domain.model.own_span import OwnSpan, OwnSpanKind
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.entrypoints.rest.context import App
 from container_tracer.entrypoints.rest.serving import serving
 from container_tracer.entrypoints.svc.settings import SvcSettings
 from container_tracer.entrypoints.svc.wiring import SvcWiring
+from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.node_client import FakeNodeClient
+from container_tracer.fakes.own_span_exporter import FakeOwnSpanExporter
 from container_tracer.ports.node_client import NodeAnswer, NodeRequest
 
 
@@ -53,6 +57,8 @@ class Svc:
 
     app: App
     client: FakeNodeClient
+    exporter: FakeOwnSpanExporter
+    spans: OwnSpans
     nodes: Nodes
     port: int
     http: aiohttp.ClientSession
@@ -71,6 +77,17 @@ class Svc:
     def forget_nodes(self) -> None:
         self.nodes = Nodes()
 
+    async def recorded(self) -> list[OwnSpan]:
+        """Return the spans there are; there will be no more."""
+        await self.spans.close()
+        return self.exporter.spans
+
+    async def until_recorded(self, kind: OwnSpanKind, *, times: int = 1) -> None:
+        """Wait until there are so many spans of a kind."""
+        async with asyncio.timeout(10):
+            while [one.kind for one in self.exporter.spans].count(kind) < times:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def until(self, asked: int) -> None:
         """Wait until nodes were asked so many times in all."""
         async with asyncio.timeout(10):
@@ -86,16 +103,21 @@ async def svc() -> AsyncIterator[Svc]:
     client = FakeNodeClient(answers={"a": empty, "b": empty})
     known = Nodes(ready=tuple(Node(name=name, host="10.0.0.1", port=8080) for name in ("a", "b")))
     wiring = SvcWiring(settings=SvcSettings(nodes=known.ready))
+    exporter = FakeOwnSpanExporter()
+    spans = OwnSpans(exporters=[exporter], clock=FakeClock())
     held: list[Svc] = []
     with (
-        wiring.client.override(client),
+        wiring.connections.override(client),
+        wiring.spans.override(spans),
         wiring.nodes.override(lambda: held[0].nodes),
         wiring.stale.override(lambda: held[0].stale),
         socket.create_server(("127.0.0.1", 0)) as sock,
     ):
         port = sock.getsockname()[1]
         app = wiring.app()
+        await spans.start()
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
-            held.append(Svc(app, client, known, port, http))
+            held.append(Svc(app, client, exporter, spans, known, port, http))
             async with serving(app, sock, grace_seconds=0.5):
                 yield held[0]
+        await spans.close()
