@@ -4,41 +4,43 @@ Buckets are those of the API (docs/rest-api.md, Summaries): counts of the same b
 wherever they were counted, and percentiles are read off the sum.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
-
-from attrs import evolve
 
 from ..domain.model.buckets import duration_of
 from .values import CallSummary, Summary
 
-Place: TypeAlias = Callable[[Summary, CallSummary], CallSummary]
-"""Which row a call becomes part of: a call of the same name and place, its numbers left alone."""
+Place: TypeAlias = Callable[[Summary, CallSummary], tuple[str, ...]]
+"""Which row a call becomes part of: namespace, pod, container, its id."""
+
+PERCENTS = (50, 95, 99)
 
 
 def merge_calls(summaries: Iterable[Summary], place: Place) -> tuple[CallSummary, ...]:
-    """Add up the calls that `place` puts into the same row, those first that took longest."""
-    rows: dict[tuple[str, ...], CallSummary] = {}
+    """Add up the calls of one name that `place` puts together, those first that took longest."""
+    rows: dict[tuple[str, ...], list[CallSummary]] = {}
     for summary in summaries:
         for call in summary.calls:
-            placed = place(summary, call)
-            key = (placed.namespace, placed.pod, placed.container, placed.container_id, placed.name)
-            rows[key] = add_calls(rows[key], placed) if key in rows else placed
-    return tuple(sorted(rows.values(), key=lambda one: -one.total_ns))
+            rows.setdefault((*place(summary, call), call.name), []).append(call)
+    merged = (_merged(key, calls) for key, calls in rows.items())
+    return tuple(sorted(merged, key=lambda one: -one.total_ns))
 
 
-def add_calls(one: CallSummary, other: CallSummary) -> CallSummary:
-    """Add a call's numbers to another's, whose names stay."""
-    buckets = dict(Counter(one.buckets) + Counter(other.buckets))
-    longest = max(one.max_ns, other.max_ns)
-    p50, p95, p99 = (min(ns, longest) for ns in percentiles(buckets, (50, 95, 99)))
-    return evolve(
-        one,
-        count=one.count + other.count,
-        errors=one.errors + other.errors,
-        incomplete=one.incomplete + other.incomplete,
-        total_ns=one.total_ns + other.total_ns,
+def _merged(key: Sequence[str], calls: Sequence[CallSummary]) -> CallSummary:
+    namespace, pod, container, container_id, name = key
+    buckets = _added(one.buckets for one in calls)
+    longest = max(one.max_ns for one in calls)
+    p50, p95, p99 = (min(ns, longest) for ns in percentiles(buckets, PERCENTS))
+    return CallSummary(
+        name=name,
+        container=container,
+        pod=pod,
+        namespace=namespace,
+        container_id=container_id,
+        count=sum(one.count for one in calls),
+        errors=sum(one.errors for one in calls),
+        incomplete=sum(one.incomplete for one in calls),
+        total_ns=sum(one.total_ns for one in calls),
         p50_ns=p50,
         p95_ns=p95,
         p99_ns=p99,
@@ -47,13 +49,21 @@ def add_calls(one: CallSummary, other: CallSummary) -> CallSummary:
     )
 
 
-def percentiles(buckets: Mapping[int, int], percents: Iterable[int]) -> tuple[int, ...]:
+def _added(several: Iterable[Mapping[int, int]]) -> dict[int, int]:
+    sums: dict[int, int] = {}
+    for one in several:
+        for bucket, count in one.items():
+            sums[bucket] = sums.get(bucket, 0) + count
+    return sums
+
+
+def percentiles(buckets: Mapping[int, int], percents: Sequence[int]) -> tuple[int, ...]:
     """Return durations that so many percent of all do not exceed, in nanoseconds; of none, 0."""
-    total = sum(buckets.values())
-    return tuple(_at(sorted(buckets.items()), -(-percent * total // 100)) for percent in percents)
+    total, counts = sum(buckets.values()), sorted(buckets.items())
+    return tuple(_at(counts, -(-percent * total // 100)) for percent in percents)
 
 
-def _at(counts: list[tuple[int, int]], rank: int) -> int:
+def _at(counts: Sequence[tuple[int, int]], rank: int) -> int:
     passed = 0
     for bucket, count in counts:
         passed += count

@@ -1,21 +1,20 @@
 """What rows of `top` are about: a container each, or all that is alike elsewhere added up."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
 
 from ...client import CallSummary, Summary
-from ...client.merging import merge_calls
+from ...client.merging import Place, merge_calls
 
 CONTAINER = "container"
 
-_PLACES: Mapping[str, Callable[[Summary, CallSummary], Mapping[str, Any]]] = {
-    "pod": lambda _, call: {"namespace": call.namespace, "pod": call.pod},
-    "node": lambda summary, _: {"container": summary.node},
-    "call": lambda *_: {},
+_PLACES: Mapping[str, Place] = {
+    "pod": lambda _, call: (call.namespace, call.pod, "", ""),
+    "node": lambda summary, _: ("", "", summary.node, ""),
+    "call": lambda *_: ("", "", "", ""),
 }
-_NOWHERE: Mapping[str, Any] = {"namespace": "", "pod": "", "container": "", "container_id": ""}
 
 PLACES = (CONTAINER, *_PLACES)
 """What calls can be added up by; `call` is whatever container made them."""
@@ -28,10 +27,6 @@ def placed(summaries: Sequence[Summary], by: str) -> Sequence[Summary]:
     """
     if by == CONTAINER or not summaries:
         return summaries
-    place = _PLACES[by]
-    calls = merge_calls(
-        summaries, lambda summary, call: evolve(call, **{**_NOWHERE, **place(summary, call)})
-    )
     return [
         evolve(
             summaries[0],
@@ -41,7 +36,7 @@ def placed(summaries: Sequence[Summary], by: str) -> Sequence[Summary]:
             spans=sum(one.spans for one in summaries),
             incomplete=sum(one.incomplete for one in summaries),
             lost=sum(one.lost for one in summaries),
-            calls=calls,
+            calls=merge_calls(summaries, _PLACES[by]),
             json={},
         )
     ]

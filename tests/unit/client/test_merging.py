@@ -44,7 +44,7 @@ def test_rows_of_the_same_place_are_added_up() -> None:
         Summary(session_id="1", state="running", node="worker-1", calls=(call(),)),
         Summary(session_id="2", state="running", node="worker-2", calls=(slow,)),
     ]
-    (row,) = merge_calls(nodes, lambda _, one: evolve(one, pod="", container=""))
+    (row,) = merge_calls(nodes, lambda *_: ("", "", "web", ""))
     assert (row.count, row.errors, row.incomplete) == (20, 2, 4)
     assert (row.total_ns, row.max_ns) == (10**6 + 80, 10**6)
     assert row.buckets == {576: 7, 640: 1, 1280: 8}
@@ -55,5 +55,5 @@ def test_rows_of_different_places_stay_apart_the_longest_first() -> None:
     node = Summary(
         session_id="1", state="running", calls=(call(), call(name="write", total_ns=10**6))
     )
-    rows = merge_calls([node, node], lambda _, one: one)
+    rows = merge_calls([node, node], lambda _, one: (one.namespace, one.pod, one.container, ""))
     assert [(one.name, one.count) for one in rows] == [("write", 20), ("read", 20)]
