@@ -53,6 +53,7 @@ class Permissions:
         """
         known = {one.namespace for one in pods}
         rights = await self._to_create(request, namespaces_in_question(request.selector, known))
+        rights.check_namespace(request.selector)
         if not rights.namespaces:
             raise NoMatchingContainer(
                 f"No namespace that {request.selector} means, and that has pods here, is one you"

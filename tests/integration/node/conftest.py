@@ -11,12 +11,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import define
+from attrs import define, field
 
 TRACEFS = Path("/sys/kernel/tracing")
 BUSY = "import os\nwhile True: os.getppid()"
@@ -24,13 +24,14 @@ BUSY = "import os\nwhile True: os.getppid()"
 
 @define
 class Node:
-    """A running `tracer-node`; answers are (status, JSON)."""
+    """A running `tracer-node`; answers are (status, JSON). It gets `headers` with every request."""
 
     url: str
     name: str
     process: "subprocess.Popen[str]"
     log: Path
     client: ssl.SSLContext | None = None
+    headers: Mapping[str, str] = field(factory=dict)
 
     def ask(
         self,
@@ -40,10 +41,14 @@ class Node:
         *,
         raw: bytes | None = None,
         content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Any]:
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310 - the URL is ours
-            self.url + path, data=data, method=method, headers={"Content-Type": content_type}
+            self.url + path,
+            data=data,
+            method=method,
+            headers={"Content-Type": content_type, **self.headers, **(headers or {})},
         )
         try:
             with urllib.request.urlopen(  # noqa: S310
