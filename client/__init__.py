@@ -14,7 +14,7 @@ from .errors import (
     ServerUnreachable,
     UnexpectedAnswer,
 )
-from .events import ContainerChange, Dropped, End, Event, Heartbeat, Opened, Span
+from .events import ContainerChange, Dropped, End, Event, Heartbeat, Interrupted, Opened, Span
 from .groups import Group, grouped
 from .live_trace import LiveTrace
 from .node_errors import Answer, NodeError
@@ -46,6 +46,7 @@ __all__ = [
     "Heartbeat",
     "Hook",
     "HookArgument",
+    "Interrupted",
     "InvalidUrl",
     "LiveTrace",
     "NodeError",

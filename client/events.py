@@ -96,6 +96,18 @@ class Dropped:
 
 
 @frozen(kw_only=True)
+class Interrupted:
+    """A gap: the stream broke off, `detail` says how, and was taken up again."""
+
+    detail: str
+
+    @property
+    def json(self) -> Json:
+        """The line a stream would have for it; none has, as it is only seen at its end."""
+        return {"stream": "interrupted", "detail": self.detail}
+
+
+@frozen(kw_only=True)
 class End:
     """The last of every stream: why it ended, and the final balance of the run."""
 
@@ -106,7 +118,9 @@ class End:
     json: Json = field(factory=dict, repr=False, eq=False)
 
 
-Event: TypeAlias = Span | Opened | Heartbeat | ContainerChange | Dropped | NodeError | End
+Event: TypeAlias = (
+    Span | Opened | Heartbeat | ContainerChange | Dropped | Interrupted | NodeError | End
+)
 
 
 def read_event(line: bytes) -> Event | None:

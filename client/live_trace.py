@@ -1,14 +1,23 @@
 """A session as long as a block of the program, seen live."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Self
 
 from attrs import define
 
-from .events import End, Event, Opened
+from .errors import Refused, ServerUnreachable
+from .events import End, Event, Interrupted, Opened
 from .groups import Group
 from .node_errors import NodeError
 from .values import Session
+
+PATIENCE_SECONDS = 15.0
+"""So long a stream that broke off is tried to be taken up again: svc may be replaced meanwhile."""
+
+RETRY_SECONDS = 0.5
+SERVER_ERRORS = 500
 
 
 @define(kw_only=True, eq=False)
@@ -57,3 +66,36 @@ async def until_opened(events: AsyncIterator[Event]) -> list[NodeError]:
         if isinstance(event, NodeError):
             failed.append(event)
     return failed
+
+
+async def lasting(watch: Callable[[], AsyncGenerator[Event, None]]) -> AsyncGenerator[Event, None]:
+    """Watch anew where a stream breaks off in the middle, with `Interrupted` in the place.
+
+    That is for streams through a svc, which may go away and come back while its sessions run.
+    """
+    loop = asyncio.get_running_loop()
+    broken: ServerUnreachable | None = None
+    opened, deadline = False, 0.0
+    while True:
+        try:
+            async with aclosing(watch()) as events:
+                async for event in events:
+                    if isinstance(event, Opened) and broken:
+                        yield Interrupted(detail=str(broken))
+                        broken = None
+                    opened = opened or isinstance(event, Opened)
+                    yield event
+                return
+        except (ServerUnreachable, Refused) as error:
+            if broken is None:
+                if not opened or isinstance(error, Refused):
+                    raise
+                broken, deadline = error, loop.time() + PATIENCE_SECONDS
+            elif _is_final(error) or loop.time() > deadline:
+                raise broken from error
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def _is_final(error: ServerUnreachable | Refused) -> bool:
+    """Tell a session that is gone from a svc that is only just back, and knows no node yet."""
+    return isinstance(error, Refused) and error.problem.status < SERVER_ERRORS

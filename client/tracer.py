@@ -13,7 +13,7 @@ from .dialing import Dial
 from .errors import ClientError, Refused, ServerUnreachable, UnexpectedAnswer
 from .events import End, Event, read_event
 from .groups import Group
-from .live_trace import LiveTrace, until_opened
+from .live_trace import LiveTrace, lasting, until_opened
 from .node_errors import Answer, NodeError, read_node_errors
 from .reading import read_hooks, read_pods, read_session, read_summary
 from .request import TraceRequest, pods_path
@@ -201,15 +201,21 @@ class TracerClient:
         """Trace as long as the block: a temporary session, watched before it starts.
 
         So nothing is missed. It is deleted whatever happens in the block, be it an error or a
-        cancellation.
+        cancellation. A stream through a svc that breaks off is taken up again.
         """
         async with (
             self.temporary(request, run=False) as group,
-            aclosing(self.events(group.handle)) as events,
+            aclosing(self._watch(group)) as events,
         ):
             failed = await until_opened(events)
             not_started = (*failed, *await self.start(group.handle))
             yield LiveTrace(group=group, not_started=not_started, stop=self.stop, events=events)
+
+    def _watch(self, group: Group) -> AsyncGenerator[Event, None]:
+        """Watch a session; one of a group goes on without the svc that it is watched through."""
+        if group.parts[0].group:
+            return lasting(lambda: self.events(group.handle))
+        return self.events(group.handle)
 
     async def delete_surely(self, session_id: str) -> None:
         """Delete a session even while we are cancelled; one that is gone is fine."""

@@ -19,6 +19,8 @@ def closing_lines(
     lines += [f"Written: {one}" for one in outputs]
     if end.error:
         lines.append(f"Failed: {end.error}")
+    if tally.interruptions:
+        lines.append(f"Not complete, the stream broke off: {_count(tally.interruptions, 'time')}.")
     if tally.failed_nodes:
         lines.append(f"Not complete, these nodes failed: {', '.join(tally.failed_nodes)}.")
     return lines

@@ -21,7 +21,7 @@ class Tally:
     """What has come so far: spans shown, spans missed by us, events lost by the kernel.
 
     `containers` are traced now; None if that is not known yet. `failed_nodes` are those of a
-    cluster that are missing in it, each once.
+    cluster that are missing in it, each once; `interruptions` are gaps of unknown size.
     """
 
     spans: int = 0
@@ -29,6 +29,7 @@ class Tally:
     lost_events: int = 0
     containers: int | None = None
     failed_nodes: dict[str, None] = field(factory=dict)
+    interruptions: int = 0
 
     def note_failed(self, failed: Iterable[NodeError]) -> None:
         """Note nodes that are missing."""

@@ -64,6 +64,11 @@ class SpanLines:
         text = f"... {dropped.spans} spans ({dropped.events} events) were not shown: too slow ..."
         return styled(text, "warn", colour=self.colour)
 
+    def interruption(self) -> str:
+        """Write where nobody knows what is missing."""
+        text = "... the stream broke off, and was taken up again: calls are missing here ..."
+        return styled(text, "warn", colour=self.colour)
+
     @property
     def _time_cells(self) -> int:
         return TIME_CELLS[self.wide and not self._narrow]

@@ -5,7 +5,7 @@ from typing import Self
 
 from attrs import define, field
 
-from ...client import ContainerChange, Dropped, End, Event, Heartbeat, NodeError, Span
+from ...client import ContainerChange, Dropped, End, Event, Heartbeat, Interrupted, NodeError, Span
 from .command import Invocation
 from .output import Output
 from .progress import ProgressLine, Tally, can_show_progress
@@ -40,6 +40,15 @@ class SpanView:
 
     async def take(self, event: Event) -> None:
         """Count an event, and show it; raise `BrokenPipeError` when nobody reads any more."""
+        self._count(event)
+        if isinstance(event, Heartbeat):
+            self.writer.check()
+        if self.output.for_people:
+            await self._tell(event)
+        elif isinstance(event, Span | Dropped | ContainerChange | Interrupted | NodeError | End):
+            await self._write(self.output.item_text(event.json))
+
+    def _count(self, event: Event) -> None:
         match event:
             case Span():
                 self.tally.spans += 1
@@ -49,17 +58,14 @@ class SpanView:
                 self.tally.lost_events = max(self.tally.lost_events, event.lost)
                 if event.containers is not None:
                     self.tally.containers = event.containers
-                self.writer.check()
             case ContainerChange():
                 self.tally.containers = self._containers_after(event)
             case NodeError():
                 self.missing([event])
+            case Interrupted():
+                self.tally.interruptions += 1
             case End():
                 self.tally.lost_events = max(self.tally.lost_events, event.statistics.lost)
-        if self.output.for_people:
-            await self._tell(event)
-        elif isinstance(event, Span | Dropped | ContainerChange | NodeError | End):
-            await self._write(self.output.item_text(event.json))
 
     def _containers_after(self, change: ContainerChange) -> int:
         if not change.node:
@@ -80,6 +86,8 @@ class SpanView:
                 await self._write_line(self.lines.line(event))
             case Dropped():
                 await self._write_line(self.lines.gap(event))
+            case Interrupted():
+                await self._write_line(self.lines.interruption())
             case ContainerChange():
                 self.progress.erase()
                 self.output.note(change_line(event))

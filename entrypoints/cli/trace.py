@@ -144,8 +144,8 @@ def exit_code(invocation: Invocation, tally: Tally, end: End | None) -> int:
         return invocation.stop.exit_code
     if end is None or end.error or end.state == "failed":
         return ExitCode.FAILED
-    numbers = end.statistics
-    lost = tally.lost_events or tally.dropped_spans or numbers.dropped or tally.failed_nodes
+    lost = tally.lost_events or tally.dropped_spans or end.statistics.dropped
+    lost += len(tally.failed_nodes) + tally.interruptions
     if invocation.options.fail_on_loss and lost:
         return ExitCode.LOSS
     return ExitCode.FINE

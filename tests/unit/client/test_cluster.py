@@ -12,9 +12,11 @@ from attrs import define, field
 
 from container_tracer.client import (
     Answer,
+    Interrupted,
     NodeError,
     Refused,
     ServerUnreachable,
+    Span,
     TracerClient,
     TraceRequest,
 )
@@ -86,6 +88,33 @@ async def test_a_trace_tells_which_nodes_have_no_part_and_which_fail_later(
     assert trace.session.node == "worker-1"
     assert isinstance(events[0], NodeError)
     assert str(events[0]) == "worker-1: It broke its answer off."
+
+
+async def test_a_stream_through_a_svc_is_taken_up_again_where_it_broke_off(
+    tracer_api: Any, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("container_tracer.client.live_trace.RETRY_SECONDS", 0)
+    tracer_api.nodes, tracer_api.script = ["worker-1"], [lines.span()]
+    tracer_api.break_off = True
+    async with TracerClient(tracer_api.url) as tracer, tracer.trace(REQUEST) as trace:
+        assert isinstance(await anext(trace), Span)
+        tracer_api.script, tracer_api.break_off = [lines.span(name="close"), lines.end()], False
+        gap, _, later, end = [event async for event in trace]
+    assert isinstance(gap, Interrupted)
+    assert isinstance(later, Span)
+    assert (later.name, trace.end) == ("close", end)
+
+
+async def test_a_stream_that_cannot_be_taken_up_again_is_unreachable(
+    tracer_api: Any, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("container_tracer.client.live_trace.RETRY_SECONDS", 0)
+    tracer_api.nodes, tracer_api.script, tracer_api.break_off = ["worker-1"], [lines.span()], True
+    async with TracerClient(tracer_api.url) as tracer, tracer.trace(REQUEST) as trace:
+        await anext(trace)
+        await tracer.delete(trace.group.handle)
+        with pytest.raises(ServerUnreachable, match="in the middle of an answer"):
+            await anext(trace)
 
 
 async def test_only_the_nodes_that_were_named_are_asked(tracer_api: Any) -> None:
