@@ -76,11 +76,15 @@ def says(head: str, body: bytes = b"") -> Manners:
 
 
 def pods(*names: str) -> Manners:
-    """Answer as a good node with these pods."""
+    """Answer as a good node with these pods, and keep the connection."""
     body = json.dumps({name: {"Containers": {}} for name in names}).encode()
-    return says(
-        f"HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: {len(body)}", body
-    )
+    head = f"HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: {len(body)}\n\n"
+
+    async def manners(_node: RoughNode, writer: asyncio.StreamWriter) -> None:
+        writer.write(head.replace("\n", "\r\n").encode() + body)
+        await writer.drain()
+
+    return manners
 
 
 async def hangs(node: RoughNode, _writer: asyncio.StreamWriter) -> None:
