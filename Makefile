@@ -8,18 +8,35 @@ BIN := $(VENV)/bin
 PACKAGES := domain ports adapters client entrypoints fakes __init__.py py.typed
 TYPING := build/typing/container_tracer
 PREFIX ?= /usr/local
+IMAGES ?= container-tracer
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUILDER ?= $(firstword $(notdir $(shell command -v docker podman buildah)))
 
-.PHONY: tracer service install demo test bench lint types format lock clean
+.PHONY: tracer service docker docker_tracer docker_service rootfs install demo test bench lint types format lock clean
 
 ## tracer: everything that tracer-node needs, in .venv
 tracer: $(VENV)/installed
 	$(BIN)/tracer-node --version
 
-## service: everything that tracer-svc needs
+## service: everything that tracer-svc needs, in .venv
 service: $(VENV)/installed
 	$(BIN)/tracer-svc --version
 
-## install: the node role for this machine, below PREFIX
+## docker, docker_tracer, docker_service: the images, by docker, podman or buildah
+docker: docker_tracer docker_service
+docker_tracer: image-tracer-node
+docker_service: image-tracer-svc
+image-%:
+	@test -n "$(BUILDER)" || { echo "an image is built by docker, podman or buildah: none is here" >&2; exit 1; }
+	$(BUILDER) build --target $* --tag "$(IMAGES)/$*:$(VERSION)" --file deploy/docker/Dockerfile .
+
+## rootfs: what is in the images, in build/rootfs, without any of these
+rootfs: rootfs-tracer-node rootfs-tracer-svc
+rootfs-%:
+	rm -rf "build/rootfs/$*"
+	PYTHON="$(PYTHON)" deploy/docker/build-rootfs $* "build/rootfs/$*"
+
+## install: all programs for this machine, below PREFIX
 install:
 	scripts/install "$(PREFIX)" "$(PYTHON)"
 

@@ -11,9 +11,16 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 
+from container_tracer.entrypoints.node.settings import NodeSettings
+from container_tracer.entrypoints.options import options_of
+from container_tracer.entrypoints.svc.settings import SvcSettings
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 OVERLAYS = ("base", "tls/external", "tls/self-signed")
-COMPONENTS = ("privileged", "tokens")
+COMPONENTS = ("kubernetes-auth", "privileged", "tokens")
+
+FIRST_WITH_COMPONENTS = (1, 21)
+SETTINGS: dict[str, type] = {"node": NodeSettings, "svc": SvcSettings}
 
 Manifest: TypeAlias = Mapping[str, Any]
 Build: TypeAlias = Callable[[Path], Sequence[Manifest]]
@@ -74,6 +81,22 @@ def base(build: Build) -> Sequence[Manifest]:
     return build(DEPLOY / "base")
 
 
+@pytest.fixture
+def with_component(request: pytest.FixtureRequest, build: Build, tmp_path: Path) -> list[Manifest]:
+    """All objects over TLS, with the component that the test names."""
+    if kubectl_version() < FIRST_WITH_COMPONENTS:
+        pytest.skip("the kubectl that is here knows no components")
+    # Kustomize takes no absolute paths.
+    up = "../" * (len(tmp_path.resolve().parts) - 1)
+    here = up + str(DEPLOY.resolve()).removeprefix("/")
+    kustomization = {
+        "resources": [f"{here}/tls/external"],
+        "components": [f"{here}/components/{request.param}"],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return list(build(tmp_path))
+
+
 def of_kind(kind: str, manifests: Sequence[Manifest]) -> dict[str, Manifest]:
     """Return the objects of a kind, by name."""
     return {one["metadata"]["name"]: one for one in manifests if one["kind"] == kind}
@@ -92,3 +115,9 @@ def containers(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
     for role, pod in pods(manifests).items():
         (found[role],) = pod["spec"]["containers"]
     return found
+
+
+def variables(role: str) -> set[str]:
+    """Return the variables that the program of a role reads."""
+    options = options_of(SETTINGS[role]).values()
+    return {variable for option in options for variable in option.variables}

@@ -1,10 +1,8 @@
 """Every kustomization builds, and makes what Kubernetes knows."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
-import yaml
 from kubernetes import client
 from pydantic import BaseModel
 
@@ -15,13 +13,13 @@ from .conftest import (
     Build,
     Manifest,
     build_with,
-    kubectl_version,
+    containers,
     of_kind,
     pods,
+    variables,
 )
 
 CERT_MANAGER = "cert-manager.io/v1"
-FIRST_WITH_COMPONENTS = (1, 21)
 
 
 def test_every_folder_is_tried_here() -> None:
@@ -84,25 +82,15 @@ def test_issuers_of_certificates_are_there(build: Build) -> None:
     assert named == set(issuers)
 
 
-@pytest.fixture
-def with_component(request: pytest.FixtureRequest, build: Build, tmp_path: Path) -> list[Manifest]:
-    """All objects over TLS, with the component that the test names."""
-    if kubectl_version() < FIRST_WITH_COMPONENTS:
-        pytest.skip("the kubectl that is here knows no components")
-    # Kustomize takes no absolute paths.
-    up = "../" * (len(tmp_path.resolve().parts) - 1)
-    here = up + str(DEPLOY.resolve()).removeprefix("/")
-    kustomization = {
-        "resources": [f"{here}/tls/external"],
-        "components": [f"{here}/components/{request.param}"],
-    }
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    return list(build(tmp_path))
-
-
 @pytest.mark.parametrize("with_component", COMPONENTS, indirect=True)
 def test_components_go_with_every_overlay(with_component: list[Manifest]) -> None:
     _check_keys(with_component)
+
+
+@pytest.mark.parametrize("with_component", COMPONENTS, indirect=True)
+def test_programs_know_what_components_tell_them(with_component: list[Manifest]) -> None:
+    for role, container in containers(with_component).items():
+        assert {one["name"] for one in container["env"]} <= variables(role)
 
 
 @pytest.mark.parametrize("with_component", ["privileged"], indirect=True)

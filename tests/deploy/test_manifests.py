@@ -8,17 +8,9 @@ from attrs import fields
 from container_tracer import __version__
 from container_tracer.entrypoints.node.__main__ import STOP_SECONDS
 from container_tracer.entrypoints.node.settings import NodeSettings
-from container_tracer.entrypoints.options import options_of
 from container_tracer.entrypoints.svc.settings import SvcSettings
 
-from .conftest import Manifest, containers, of_kind, pods
-
-SETTINGS: dict[str, type] = {"node": NodeSettings, "svc": SvcSettings}
-
-
-def variables(role: str) -> set[str]:
-    options = options_of(SETTINGS[role]).values()
-    return {variable for option in options for variable in option.variables}
+from .conftest import Manifest, containers, of_kind, pods, variables
 
 
 def default(name: str) -> str:
@@ -132,4 +124,4 @@ def test_svc_finds_nodes_by_its_defaults(base: Sequence[Manifest]) -> None:
     (port,) = service["spec"]["ports"]
     (listening,) = containers(base)["node"]["ports"]
     assert port["targetPort"] == listening["name"]
-    assert listening["containerPort"] == fields(NodeSettings).address.default.port
+    assert str(fields(NodeSettings).address.default) == f":{listening['containerPort']}"

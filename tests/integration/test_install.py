@@ -39,6 +39,7 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("install") / "prefix"
     said = run("make", "install", f"PREFIX={folder}")
     assert f"tracer-node {__version__}" in said
+    assert f"tracer-svc {__version__}" in said
     assert f"container-tracer {__version__}" in said
     assert f"kubectl-ctrace {__version__}" in said
     assert f"to uninstall: rm -rf {folder}/lib/container-tracer {folder}/bin/{{tracer-node" in said
