@@ -1,5 +1,6 @@
 """What handlers find in a request and in their application; nothing is looked up by name."""
 
+import re
 import time
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, cast
 from attrs import define, field, frozen
 from sanic import Config, Request, Sanic
 from sanic.compat import Header
-from sanic.exceptions import BadURL, PayloadTooLarge
+from sanic.exceptions import BadRequest, BadURL, PayloadTooLarge
 from sanic.models.protocol_types import TransportProtocol
 
 from ...domain.model.node_errors import NodeError
@@ -27,6 +28,9 @@ the answer that tells it why.
 
 PROBES = frozenset({"/healthz", "/readyz"})
 """Paths that everybody may ask for: kubelets show neither certificate nor token."""
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_NOT_IN_VALUES = re.compile(r"[\0\r\n]")
 
 
 @frozen(kw_only=True)
@@ -67,6 +71,18 @@ class _Stream(Protocol):
     async def read(self) -> bytes | None: ...
 
 
+def _check(headers: Header) -> None:
+    """Refuse headers that another server might read in another way (RFC 9112, 2.2 and 5.1).
+
+    What is sent through a proxy would else be two requests for one of us and one for the other.
+    """
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name) or _NOT_IN_VALUES.search(value):
+            raise BadRequest(f"Header {name[:80]!r} is not as HTTP/1.1 has them.")
+    if len(headers.getall("host", [])) > 1:
+        raise BadRequest("Header 'host' is given more than once.")
+
+
 class ApiRequest(Request[App, RequestContext]):
     """A request that has a path and a context whatever the client sent."""
 
@@ -86,6 +102,8 @@ class ApiRequest(Request[App, RequestContext]):
         To answer an unreadable request Sanic makes one whose method is NONE, of the same URL:
         where the URL is what cannot be read, that fails too, and nothing would be answered.
         """
+        if method != "NONE":
+            _check(headers)
         try:
             super().__init__(url_bytes, headers, version, method, transport, app, head)
         except BadURL:

@@ -186,6 +186,58 @@ async def test_requests_that_are_known_to_hurt(node: Any, request_line: bytes) -
     check_raw(await raw(node, request_line + b"\r\n\r\n"))
 
 
+SMUGGLED = b"DELETE /v1/trace-session/all HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Host: x\r\nContent-Length : %d" % len(SMUGGLED),
+        b"Host: x\r\nTransfer-Encoding : chunked",
+        b"Host: x\r\nTransfer-Encoding\t: chunked",
+        b"Host: x\r\nX: y\r\n folded: z",
+        b"Host: x\r\nX: y\r\n\tContent-Length: 5",
+        b"Host: x\r\nX: y\nTransfer-Encoding: chunked",
+        b"Host: x\r\nX: y\rTransfer-Encoding: chunked",
+        b"Host: x\r\nX: y\0",
+        b"Host: x\r\n: y",
+        b"Host: x\r\nX y: z",
+        b"Host: x\r\nHost: y",
+        b"Host: x\r\nContent-Length: 0\r\nTransfer-Encoding: chunked",
+        b"Host: x\r\nContent-Length: 0\r\nContent-Length: 0",
+        b"Host: x\r\nContent-Length: 0x10",
+        b"Host: x\r\nContent-Length: +5",
+        b"Host: x\r\nTransfer-Encoding: identity",
+        b"Host: x\r\nTransfer-Encoding: chunked, chunked",
+        b"Host: x\r\nNo-Colon",
+    ],
+)
+async def test_nothing_is_smuggled_behind_headers_that_can_be_read_in_two_ways(
+    node: Any, headers: bytes
+) -> None:
+    (kept,) = (await node.create()).json
+    answer = await raw(node, b"GET /healthz HTTP/1.1\r\n" + headers + b"\r\n\r\n" + SMUGGLED)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert re.findall(rb"HTTP/1.1 \d+", answer) == [b"HTTP/1.1 400"]
+    assert kept in node.sessions.kept
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        *("ALL", "All", "all%00", "%61ll%20", "all;x", "all%2f", "*", "0x10", "+1", "-1"),
+        *("%d9%a1", "1_0", "1e3", "1.0", " 1", "1%20", "1%0a", "9" * 99, "18446744073709551616"),
+        *("..", "%2e%2e", "%252e%252e", "..%2fpods", "..%2f..%2fmetrics", "1/../all", "./all"),
+    ],
+)
+async def test_ids_that_are_none_delete_nothing(node: Any, session: str) -> None:
+    (kept,) = (await node.create()).json
+    target = f"/v1/trace-session/{session}".encode()
+    answer = await raw(node, b"DELETE " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert re.match(rb"HTTP/1.1 40[045] |HTTP/1.1 413 ", answer), answer[:100]
+    assert kept in node.sessions.kept
+
+
 @pytest.mark.parametrize("target", [b"host:443", b"http://host:99999999/", b"[", b"http://[::"])
 async def test_a_url_that_cannot_be_read_is_400(node: Any, target: bytes) -> None:
     answer = await raw(node, b"GET " + target + b" HTTP/1.1\r\n\r\n")
