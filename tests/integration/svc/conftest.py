@@ -140,9 +140,9 @@ async def start_rough() -> AsyncIterator[StartRough]:
     """Start nodes that are none."""
     servers: list[tuple[asyncio.Server, RoughNode]] = []
 
-    async def start(manners: Manners) -> RoughNode:
+    async def start(manners: Manners, host: str = "127.0.0.1") -> RoughNode:
         node = RoughNode(manners)
-        server = await asyncio.start_server(node.serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(node.serve, host, 0)
         node.where = "{}:{}".format(*server.sockets[0].getsockname())
         servers.append((server, node))
         return node

@@ -105,7 +105,7 @@ def goes_on(head: str, first: bytes, piece: bytes) -> Manners:
     return manners
 
 
-StartRough: TypeAlias = Callable[[Manners], Awaitable[RoughNode]]
+StartRough: TypeAlias = Callable[..., Awaitable[RoughNode]]
 
 
 async def until(true: Callable[[], bool], what: str, seconds: float = 15) -> None:

@@ -47,12 +47,15 @@ def test_addresses_of_both_families_are_authorities_of_urls() -> None:
     assert [one.authority for one in found] == ["10.0.0.1:8080", "[fd00::2]:8080"]
 
 
-def test_each_pod_has_the_port_of_the_slice_that_names_its_address() -> None:
-    other = tracer_pod("tracer-b", node="worker-2", ip="10.0.0.2")
+def test_each_pod_has_the_port_of_the_slice_that_names_it_or_its_address() -> None:
+    other = tracer_pod("tracer-b", node="worker-2", ip="10.0.0.1")
     third = tracer_pod("tracer-c", node="worker-3", ip="10.0.0.3")
+    fourth = tracer_pod("tracer-d", node="worker-4", ip="10.0.0.4")
+    nameless = endpoint_slice(third, name="third", port=3)
+    del nameless["endpoints"][0]["targetRef"]
     slices = endpoint_slice(POD, name="old", port=1), endpoint_slice(other, name="new", port=2)
-    found = nodes(POD, other, third, *slices).ready
-    assert [one.port for one in found] == [1, 2, 1]
+    found = nodes(POD, other, third, fourth, *slices, nameless).ready
+    assert [one.port for one in found] == [1, 2, 3, 1]
 
 
 @pytest.mark.parametrize(
