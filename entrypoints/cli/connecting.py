@@ -43,7 +43,7 @@ async def connect(
 async def reach(server: Server, environ: Mapping[str, str]) -> AsyncIterator[TracerClient]:
     """Yield a client of a tracer that was named."""
     if server.cluster:
-        # Here, because it takes as long to load as all the rest.
+        # Here, because it takes a fifth of a second to load.
         from .cluster import cluster_tracer  # noqa: PLC0415
 
         async with cluster_tracer(server, server.cluster, environ) as tracer:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from attrs import fields
 
 from container_tracer import __version__
+from container_tracer.domain.model.service_pod import ServicePod, choose_pod
+from container_tracer.entrypoints.cli.cluster import LABELS, SERVICE
+from container_tracer.entrypoints.cli.server import TRACER_NAMESPACE
 from container_tracer.entrypoints.node.__main__ import STOP_SECONDS
 from container_tracer.entrypoints.node.settings import NodeSettings
 from container_tracer.entrypoints.svc.settings import SvcSettings
@@ -42,6 +45,20 @@ def test_probes_speak_what_the_server_speaks(manifests: Sequence[Manifest]) -> N
         tls = any(one["name"].endswith("TLS_CERT") for one in container.get("env", ()))
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             assert (container[probe]["httpGet"].get("scheme") == "HTTPS") == tls
+
+
+def test_the_client_finds_svc_and_knows_how_it_speaks(manifests: Sequence[Manifest]) -> None:
+    pod, container = pods(manifests)["svc"], containers(manifests)["svc"]
+    conditions = [{"type": "Ready", "status": "True"}]
+    status = {"phase": "Running", "podIP": "10.0.0.1", "conditions": conditions}
+    running = {**pod, "metadata": {**pod["metadata"], "name": "svc-0"}, "status": status}
+    tls = any(one["name"].endswith("TLS_CERT") for one in container.get("env", ()))
+    assert choose_pod([running]) == ServicePod(name="svc-0", port=8080, secure=tls)
+    key, _, value = LABELS.partition("=")
+    assert pod["metadata"]["labels"][key] == value
+    deployment = of_kind("Deployment", manifests)["container-tracer-svc"]
+    assert deployment["metadata"]["namespace"] == TRACER_NAMESPACE
+    assert SERVICE in of_kind("Service", manifests)
 
 
 def test_no_container_can_become_more_than_it_is(manifests: Sequence[Manifest]) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,15 @@ async def cluster(commands: Any, tmp_path: Path) -> AsyncIterator[Cluster]:
         commands.server, commands.environ = ("--cluster",), {"KUBECONFIG": str(path)}
         yield Cluster(api, forward, commands.environ)
         assert not forward.open
+
+
+def test_without_a_cluster_nothing_of_kubernetes_is_loaded() -> None:
+    """It would be a fifth of a second more for everybody."""
+    program = "import sys, container_tracer.entrypoints.cli.__main__; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = {one.partition(".")[0] for one in ran.stdout.decode().split()}
+    assert loaded >= {"aiohttp", "container_tracer"}
+    assert "kubernetes" not in loaded
 
 
 async def test_a_trace_goes_through_the_api_of_the_cluster(
