@@ -59,6 +59,7 @@ def svc_blueprints() -> Sequence[Blueprint]:
 
 async def get_nodes(request: SvcReq) -> HTTPResponse:
     """List the nodes that are known, or those of some names."""
+    await request.ctx.permissions.check(Action.GET)
     known = request.app.ctx.broadcast.nodes()
     return json_answer(nodes_answer(chosen_nodes(known, query_of(request).get(NODE, ()))))
 

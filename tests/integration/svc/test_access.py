@@ -73,7 +73,7 @@ def test_tokens_of_a_file_limit_what_both_roles_do(
             assert (status, problem["title"]) == (403, "Forbidden")
 
     status, made = asking(svc)(ADMIN, "POST", SESSIONS, {**WANTED, "pod": pod})
-    assert status == 201
+    assert status == 201, made
     (group,) = {one["Group"] for one in made.values()}
     for ask in (asking(node), asking(svc)):
         assert ask(LIMITED, "GET", f"{SESSIONS}/{group}")[0] == 404
