@@ -102,7 +102,7 @@ def of_kind(kind: str, manifests: Sequence[Manifest]) -> dict[str, Manifest]:
     return {one["metadata"]["name"]: one for one in manifests if one["kind"] == kind}
 
 
-def pods(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
+def pods_of(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
     """Return the templates of both roles' pods, by role."""
     node = of_kind("DaemonSet", manifests)["container-tracer-node"]
     svc = of_kind("Deployment", manifests)["container-tracer-svc"]
@@ -112,7 +112,7 @@ def pods(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
 def containers(manifests: Sequence[Manifest]) -> dict[str, Manifest]:
     """Return the only container of both roles' pods, by role."""
     found = {}
-    for role, pod in pods(manifests).items():
+    for role, pod in pods_of(manifests).items():
         (found[role],) = pod["spec"]["containers"]
     return found
 

@@ -15,7 +15,7 @@ from .conftest import (
     build_with,
     containers,
     of_kind,
-    pods,
+    pods_of,
     variables,
 )
 
@@ -66,7 +66,7 @@ def test_secrets_that_are_mounted_are_those_that_certificates_fill(build: Build)
     manifests = build(DEPLOY / "tls/self-signed")
     mounted = {
         volume["secret"]["secretName"]
-        for pod in pods(manifests).values()
+        for pod in pods_of(manifests).values()
         for volume in pod["spec"].get("volumes", ())
         if "secret" in volume
     }
@@ -95,7 +95,7 @@ def test_programs_know_what_components_tell_them(with_component: list[Manifest])
 
 @pytest.mark.parametrize("with_component", ["privileged"], indirect=True)
 def test_privileged_leaves_nothing_forbidden(with_component: list[Manifest]) -> None:
-    node, svc = (pods(with_component)[role]["spec"] for role in ("node", "svc"))
+    node, svc = (pods_of(with_component)[role]["spec"] for role in ("node", "svc"))
     assert node["containers"][0]["securityContext"]["privileged"] is True
     assert "capabilities" not in node["containers"][0]["securityContext"]
     assert node["securityContext"]["seccompProfile"] == {"type": "Unconfined"}

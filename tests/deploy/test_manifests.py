@@ -13,7 +13,7 @@ from container_tracer.entrypoints.node.__main__ import STOP_SECONDS
 from container_tracer.entrypoints.node.settings import NodeSettings
 from container_tracer.entrypoints.svc.settings import SvcSettings
 
-from .conftest import Manifest, containers, of_kind, pods, variables
+from .conftest import Manifest, containers, of_kind, pods_of, variables
 
 
 def default(name: str) -> str:
@@ -62,7 +62,7 @@ def test_the_client_finds_svc_and_knows_how_it_speaks(manifests: Sequence[Manife
 
 
 def test_no_container_can_become_more_than_it_is(manifests: Sequence[Manifest]) -> None:
-    for role, pod in pods(manifests).items():
+    for role, pod in pods_of(manifests).items():
         context = containers(manifests)[role]["securityContext"]
         assert context["allowPrivilegeEscalation"] is False
         assert context["readOnlyRootFilesystem"] is True
@@ -72,7 +72,7 @@ def test_no_container_can_become_more_than_it_is(manifests: Sequence[Manifest]) 
 
 
 def test_svc_is_nobody_and_sees_nothing_of_its_host(manifests: Sequence[Manifest]) -> None:
-    pod = pods(manifests)["svc"]["spec"]
+    pod = pods_of(manifests)["svc"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["runAsUser"] > 0
     assert "add" not in containers(manifests)["svc"]["securityContext"]["capabilities"]
@@ -81,7 +81,7 @@ def test_svc_is_nobody_and_sees_nothing_of_its_host(manifests: Sequence[Manifest
 
 
 def test_the_node_writes_on_its_host_into_tracefs_only(manifests: Sequence[Manifest]) -> None:
-    pod = pods(manifests)["node"]["spec"]
+    pod = pods_of(manifests)["node"]["spec"]
     hosts = {one["name"]: one["hostPath"]["path"] for one in pod["volumes"] if "hostPath" in one}
     mounts = containers(manifests)["node"]["volumeMounts"]
     writable = {
@@ -92,16 +92,16 @@ def test_the_node_writes_on_its_host_into_tracefs_only(manifests: Sequence[Manif
 
 
 def test_the_node_is_on_every_machine(base: Sequence[Manifest]) -> None:
-    assert pods(base)["node"]["spec"]["tolerations"] == [{"operator": "Exists"}]
+    assert pods_of(base)["node"]["spec"]["tolerations"] == [{"operator": "Exists"}]
 
 
 def test_the_node_has_no_token_of_kubernetes(base: Sequence[Manifest]) -> None:
-    pod = pods(base)["node"]["spec"]
+    pod = pods_of(base)["node"]["spec"]
     assert pod["automountServiceAccountToken"] is False
-    assert pod["serviceAccountName"] != pods(base)["svc"]["spec"]["serviceAccountName"]
+    assert pod["serviceAccountName"] != pods_of(base)["svc"]["spec"]["serviceAccountName"]
     bound = of_kind("RoleBinding", base).values()
     subjects = {subject["name"] for one in bound for subject in one["subjects"]}
-    assert subjects == {pods(base)["svc"]["spec"]["serviceAccountName"]}
+    assert subjects == {pods_of(base)["svc"]["spec"]["serviceAccountName"]}
 
 
 def test_nobody_has_rights_beyond_the_namespace(base: Sequence[Manifest]) -> None:
@@ -110,12 +110,12 @@ def test_nobody_has_rights_beyond_the_namespace(base: Sequence[Manifest]) -> Non
 
 
 def test_programs_may_take_the_time_they_need_to_stop(base: Sequence[Manifest]) -> None:
-    for pod in pods(base).values():
+    for pod in pods_of(base).values():
         assert pod["spec"]["terminationGracePeriodSeconds"] > STOP_SECONDS + 1
 
 
 def test_selectors_select(base: Sequence[Manifest]) -> None:
-    labels = {role: pod["metadata"]["labels"] for role, pod in pods(base).items()}
+    labels = {role: pod["metadata"]["labels"] for role, pod in pods_of(base).items()}
     services = of_kind("Service", base)
     policies = of_kind("NetworkPolicy", base)
     workloads = {**of_kind("DaemonSet", base), **of_kind("Deployment", base)}
@@ -133,7 +133,7 @@ def test_selectors_select(base: Sequence[Manifest]) -> None:
 
 
 def test_svc_finds_nodes_by_its_defaults(base: Sequence[Manifest]) -> None:
-    ((key, value),) = pods(base)["node"]["metadata"]["labels"].items()
+    ((key, value),) = pods_of(base)["node"]["metadata"]["labels"].items()
     assert default("pods_selector") == f"{key}={value}"
     (name,) = re.findall(r"^metadata\.name=(.*)$", default("svc_selector"))
     service = of_kind("Service", base)[name]
