@@ -133,6 +133,11 @@ class MergedStreams:
         """Count the streams that are open."""
         return len(self._open)
 
+    @property
+    def legs(self) -> int:
+        """Count the nodes that are asked, or listened to, by all of them."""
+        return sum(stream.legs for stream in self._open)
+
     @asynccontextmanager
     async def watching(
         self, nodes: Sequence[Node], request: NodeRequest, *, session_id: str
@@ -162,9 +167,8 @@ class MergedStreams:
             stream.stop(reason)
 
     def _check(self, nodes: int) -> None:
-        legs = sum(stream.legs for stream in self._open)
-        if len(self._open) >= MAX_STREAMS or (self._open and legs + nodes > MAX_LEGS):
+        if len(self._open) >= MAX_STREAMS or (self._open and self.legs + nodes > MAX_LEGS):
             raise TooManyWatchers(
-                f"{len(self._open)} streams from {legs} nodes are open here already, out of"
+                f"{len(self._open)} streams from {self.legs} nodes are open here already, out of"
                 f" {MAX_STREAMS} streams and {MAX_LEGS} nodes; watch less at a time."
             )

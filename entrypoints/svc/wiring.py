@@ -34,8 +34,10 @@ from ..rest.tls import TlsUses, tls_uses
 from ..rest.tls_metrics import TlsMetrics
 from .context import SvcContext
 from .node_errors import tell_node_errors
+from .roster_metrics import RosterMetrics
 from .routes import svc_blueprints
 from .settings import PROGRAM, SvcSettings
+from .stream_metrics import StreamMetrics
 
 FOR_NODES = 0.98
 """The share of a deadline that nodes have; in the rest, what they answered is put together."""
@@ -88,10 +90,6 @@ def _spans(settings: SvcSettings, clock: Clock) -> OwnSpans:
     return OwnSpans(exporters=own_span_exporters(settings), clock=clock)
 
 
-def _metrics(tls: TlsUses, access: AccessControl, spans: OwnSpans) -> Metrics:
-    return Metrics(collectors=[TlsMetrics(tls), AccessMetrics(access), OwnSpanMetrics(spans)])
-
-
 def _access(settings: SvcSettings, clock: Clock) -> AccessControl:
     return access_control(settings.access, clock)
 
@@ -142,7 +140,16 @@ class SvcWiring(containers.DeclarativeContainer):
         _streams, settings, client, clock
     )
     access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)
-    metrics: providers.Provider[Metrics] = providers.Singleton(_metrics, tls, access, spans)
+    metrics: providers.Provider[Metrics] = providers.Singleton(
+        Metrics,
+        collectors=providers.List(
+            providers.Factory(TlsMetrics, tls),
+            providers.Factory(AccessMetrics, access),
+            providers.Factory(OwnSpanMetrics, spans),
+            providers.Factory(RosterMetrics, roster),
+            providers.Factory(StreamMetrics, streams),
+        ),
+    )
     gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)
     app: providers.Provider[App] = providers.Singleton(
         build_svc,
