@@ -14,6 +14,9 @@ from .errors import problem_of
 CHANGES = frozenset({"POST", "PUT", "DELETE", "PATCH"})
 """Requests with these methods are logged."""
 
+MAX_ARGUMENTS_CHARACTERS = 500
+"""So much is logged of what somebody wants a hook to do, before it is known to make sense."""
+
 
 @define(kw_only=True)
 class AuditRecord:
@@ -70,9 +73,11 @@ class AuditRecord:
 
 def described(request: SessionRequest) -> Mapping[str, object]:
     """Name what a request for a session is about, for the audit log."""
+    group = {"group": request.group} if request.group else {}
     return {
         "hook": request.hook,
-        "arguments": request.arguments,
+        "arguments": request.arguments[:MAX_ARGUMENTS_CHARACTERS],
         "selector": str(request.selector),
         "run": request.run,
+        **group,
     }

@@ -1,5 +1,6 @@
 """Every route of every role is behind the gate: the routers say which there are."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,6 +18,7 @@ from structlog.testing import capture_logs
 from container_tracer.adapters.tokens.access_control import TokenFileAccessControl
 from container_tracer.adapters.tokens.file import TokenFile
 from container_tracer.entrypoints.rest.access import gate as gate_of
+from container_tracer.entrypoints.rest.app import REQUEST_MAX_BYTES
 from container_tracer.entrypoints.rest.context import PROBES, App
 from container_tracer.entrypoints.rest.gate import Gate, request_rates
 from container_tracer.entrypoints.rest.serving import serving
@@ -251,3 +253,33 @@ async def test_no_token_is_in_any_log_or_answer(serve: Serve, gate: Gate) -> Non
     assert len(logs) > 20
     for token in (ADMIN, EXPIRED, "wrong-0123456789abcdef"):
         assert token not in str(logs)
+
+
+async def test_what_is_no_proper_request_gets_no_further(serve: Serve, gate: Gate) -> None:
+    async with serve(gate) as server:
+        url = server.http._base_url
+        assert url is not None
+        for sent in (
+            b"GET\r\n\r\n",
+            b"\x00\xff\r\n\r\n",
+            b"GET /v1/pods HTTP/1.1\r\nHost: x\r\nContent-Length: nine\r\n\r\n",
+            b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /v1/pods HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\r\n\r\n",
+        ):
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            writer.write(sent)
+            status = (await reader.readline()).split()[1]
+            writer.close()
+            await writer.wait_closed()
+            assert status in {b"400", b"401"}, sent
+
+
+async def test_a_body_that_is_too_large_is_read_by_no_handler(serve: Serve, gate: Gate) -> None:
+    async with serve(gate) as server:
+        too_much = b"x" * (REQUEST_MAX_BYTES + 1)
+        for token, status in ((ADMIN, 413), ("wrong", 401)):
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            async with server.http.post(
+                "/v1/trace-session", data=too_much, headers=headers
+            ) as answer:
+                assert answer.status == status
