@@ -48,7 +48,7 @@ def test_probes_speak_what_the_server_speaks(manifests: Sequence[Manifest]) -> N
 
 
 def test_the_client_finds_svc_and_knows_how_it_speaks(manifests: Sequence[Manifest]) -> None:
-    pod, container = pods(manifests)["svc"], containers(manifests)["svc"]
+    pod, container = pods_of(manifests)["svc"], containers(manifests)["svc"]
     conditions = [{"type": "Ready", "status": "True"}]
     status = {"phase": "Running", "podIP": "10.0.0.1", "conditions": conditions}
     running = {**pod, "metadata": {**pod["metadata"], "name": "svc-0"}, "status": status}
