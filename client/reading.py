@@ -93,6 +93,7 @@ def read_session(one: Json) -> Session:
         created=one.get("Created", ""),
         started=one.get("Started", ""),
         ended=one.get("Ended", ""),
+        trace_id=one.get("TraceId", ""),
         outputs=_texts(one.get("Output")),
         errors=_texts(one.get("Error")),
         statistics=read_statistics(one.get("Statistics") or {}),

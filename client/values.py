@@ -107,7 +107,8 @@ class Session:
 
     `containers` are the names of those it traces, by pod; `ended_containers` how many of each
     name ended while it ran, of the latest, and `ended_container_count` of all. `refused` are
-    those that match but are not traced, by pod and name, and why.
+    those that match but are not traced, by pod and name, and why. `trace_id` is the trace, in
+    hexadecimal, in which its latest run has a span of its own; empty before the first.
     """
 
     session_id: str
@@ -127,6 +128,7 @@ class Session:
     created: str = ""
     started: str = ""
     ended: str = ""
+    trace_id: str = ""
     outputs: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     statistics: Statistics = field(factory=Statistics)

@@ -100,14 +100,13 @@ class SessionRuns:
         )
         session.statistics, session.summary = share.statistics, share.summary
         context = self._context(session)
-        session.trace_id = context.trace.trace_id
         deliveries = await Deliveries.open(
             {name: self.exporters[name] for name in session.exporters},
             context,
             clock=self.clock,
             statistics=share.statistics.exporters,
         )
-        session.outputs = deliveries.outputs
+        session.outputs, session.trace_id = deliveries.outputs, context.trace.trace_id
 
         def deliver(batch: SpanBatch) -> None:
             deliveries.offer(batch)

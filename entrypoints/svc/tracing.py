@@ -41,7 +41,7 @@ def traced(handler: Handler) -> Handler:
             if span and answered:
                 span.attributes[_STATUS] = answered.status
                 if location := answered.headers.get("Location"):
-                    span.attributes["http.response.header.location"] = location
+                    span.attributes["container_tracer.group"] = location.rpartition("/")[2]
             return answered
 
     return answer

@@ -16,6 +16,7 @@ from container_tracer.adapters.otlp.encoding import SpanEncoder
 from container_tracer.domain.model.pod import Container
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.domain.model.spans import SpanBatch
+from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.domain.model.traces import SLICE_SPANS, SessionTrace, cut
 from container_tracer.fakes.jaeger_collector import CollectedSpan, read_batch
 from container_tracer.fakes.spans import (
@@ -123,8 +124,13 @@ def test_calls_and_roots_are_the_same(batch: SpanBatch) -> None:
     assert from_otlp(request.data for request in otlp) == jaeger
 
 
-def test_the_session_is_the_same() -> None:
+CALLER = SpanContext(trace_id=b"\x81" * 16, span_id=b"\x82" * 8)
+CALLED = SessionTrace.of("42", started_ns=NOON_NS, name="why", attributes={}, caller=CALLER)
+
+
+@pytest.mark.parametrize("session", [SESSION, CALLED], ids=["a root", "below a caller"])
+def test_the_session_is_the_same(session: SessionTrace) -> None:
     ended_ns = NOON_NS + 5_000_600
-    thrift = BatchTranslation(resource=RESOURCE, session=SESSION).session_span(ended_ns)
-    otlp = SpanEncoder(RESOURCE).own([SESSION.span(ended_ns)])
+    thrift = BatchTranslation(resource=RESOURCE, session=session).session_span(ended_ns)
+    otlp = SpanEncoder(RESOURCE).own([session.span(ended_ns)])
     assert from_otlp([otlp]) == from_jaeger(read_batch(encode_batch(thrift)))

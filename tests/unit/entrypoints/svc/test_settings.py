@@ -1,10 +1,13 @@
 """What svc can be told, and what it refuses to start with."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from container_tracer.domain.model.nodes import Node
+from container_tracer.entrypoints.exporting import own_span_exporters
 from container_tracer.entrypoints.svc.settings import read_settings
 from container_tracer.entrypoints.values import Address
 
@@ -77,3 +80,41 @@ def test_what_cannot_be_is_refused_in_one_line(capsys: pytest.CaptureFixture[str
         ("--max-sessions", "1"),
     ):
         assert argv[0] in refused(capsys, *argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "exporters"),
+    [
+        ([], {}, ()),
+        (["--trace-exporter", "console"], {}, ("console",)),
+        ([], {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, ("otlp",)),
+        (["--jaeger-endpoint", "c:14268"], {}, ("jaeger",)),
+        (["--trace-exporter=otlp"], {"JAEGER_ENDPOINT": "c:14268"}, ("otlp",)),
+        (["--trace-sample-rate=always"], {"TRACER_EXPORTER": "otlp,console"}, ("otlp", "console")),
+    ],
+)
+def test_its_own_spans_go_nowhere_unless_that_is_said_or_implied(
+    argv: list[str], environ: dict[str, str], exporters: tuple[str, ...]
+) -> None:
+    settings = read_settings(argv, environ)
+    assert settings.exporters == exporters
+    assert tuple(one.name for one in own_span_exporters(settings)) == exporters
+
+
+def test_exporters_that_svc_does_not_have_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there are: console, jaeger, otlp" in refused(capsys, "--trace-exporter=file")
+    assert "not part of this version" in refused(capsys, "--trace-exporter=zpages")
+    assert "not part of this version" in refused(capsys, "--trace-sample-rate=10")
+    assert "zPages are not part" in refused(capsys, ZPAGES_PORT=":8888")
+    assert "give --jaeger-endpoint" in refused(capsys, "--trace-exporter=jaeger")
+    wrong = refused(capsys, OTEL_EXPORTER_OTLP_PROTOCOL="http/json")
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL" in wrong
+
+
+def test_without_an_exporter_nothing_of_one_is_loaded() -> None:
+    """It would be tens of megabytes more for everybody."""
+    program = "import sys, container_tracer.entrypoints.svc.__main__; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = {one.partition(".")[0] for one in ran.stdout.decode().split()}
+    assert loaded >= {"sanic", "container_tracer"}
+    assert not loaded & {"numpy", "grpc", "thrift", "opentelemetry"}
