@@ -109,13 +109,23 @@ class Interrupted:
 
 @frozen(kw_only=True)
 class End:
-    """The last of every stream: why it ended, and the final balance of the run."""
+    """The last of every stream: why it ended, and the final balance of the run.
+
+    `broken` are nodes of a cluster whose streams ended without this, and why; `error` names them,
+    too.
+    """
 
     reason: str
     state: str = ""
     error: str = ""
+    broken: Mapping[str, str] = field(factory=dict)
     statistics: Statistics = field(factory=Statistics)
     json: Json = field(factory=dict, repr=False, eq=False)
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether the session failed; that nodes are gone while others went on is not it."""
+        return self.state == "failed" or bool(self.error and not self.broken)
 
 
 Event: TypeAlias = (
@@ -186,6 +196,7 @@ def _end(one: Json) -> End:
         reason=one.get("reason", ""),
         state=one.get("state", ""),
         error=one.get("error", ""),
+        broken=dict(one.get("broken") or {}),
         statistics=read_statistics(one.get("statistics") or {}),
         json=one,
     )

@@ -17,8 +17,8 @@ def closing_lines(
     why = "you asked for it" if asked else end.reason or end.state
     lines += [f"Ended: {why}."]
     lines += [f"Written: {one}" for one in outputs]
-    if end.error:
-        lines.append(f"Failed: {end.error}")
+    if end.failed:
+        lines.append(f"Failed: {end.error or end.state}")
     if tally.interruptions:
         lines.append(f"Not complete, the stream broke off: {_count(tally.interruptions, 'time')}.")
     if tally.failed_nodes:

@@ -114,7 +114,7 @@ async def _events(invocation: Invocation, tracer: TracerClient, ids: list[str]) 
             await view.take(event)
             if isinstance(event, End):
                 invocation.output.note(f"Ended: {event.reason or event.state}.")
-                return ExitCode.FAILED if event.error else ExitCode.FINE
+                return ExitCode.FAILED if event.failed else ExitCode.FINE
     return ExitCode.FINE
 
 

@@ -142,7 +142,7 @@ def exit_code(invocation: Invocation, tally: Tally, end: End | None) -> int:
     """Say how it went: a signal, a failure, a loss if that matters, or fine."""
     if invocation.stop.number:
         return invocation.stop.exit_code
-    if end is None or end.error or end.state == "failed":
+    if end is None or end.failed:
         return ExitCode.FAILED
     lost = tally.lost_events or tally.dropped_spans or end.statistics.dropped
     lost += len(tally.failed_nodes) + tally.interruptions

@@ -52,12 +52,14 @@ async def test_a_trace_of_several_nodes_says_whose_a_call_is_and_who_is_missing(
     commands: Any, cluster: Any, lines: Any
 ) -> None:
     gone = {"stream": "node-error", "node": "worker-2", "detail": "It broke its answer off."}
-    cluster.script = [lines.span(), gone, lines.span(node="worker-2"), lines.end()]
+    end = lines.end(error="worker-2: It broke its answer off.", broken={"worker-2": "It did."})
+    cluster.script = [lines.span(), gone, lines.span(node="worker-2"), end]
     ran = await commands.run("trace", "shop", "web", "trace_syscalls")
     header, first, second = ran.out.splitlines()
     assert header.split() == ["TIME", "NODE", "CONTAINER", "TASK", "DURATION", "CALL"]
     assert [line.split()[1] for line in (first, second)] == ["worker-1", "worker-2"]
     assert ran.err.splitlines()[:2] == [SENTENCE, "worker-2: It broke its answer off."]
+    assert "Failed" not in ran.err
     assert ran.err.splitlines()[-1] == "Not complete, these nodes failed: worker-3, worker-2."
     assert ran.code == 0
     assert cluster.sessions == {}
