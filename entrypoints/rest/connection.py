@@ -39,7 +39,7 @@ class ClientConnection(HttpProtocol):
         began = self._time
         waiting = self.is_waiting
         if waiting and data.startswith(_TLS_HANDSHAKE):
-            self.abort()  # type: ignore[no-untyped-call]
+            self._let_go()
             return
         super().data_received(data)
         if not waiting:
@@ -49,7 +49,7 @@ class ClientConnection(HttpProtocol):
         """Answer a request that is late, and end its connection."""
         super().check_timeouts()  # type: ignore[no-untyped-call]
         if self.http is not None and self.http.exception is not None:
-            self.loop.call_later(LINGER_SECONDS, self.abort)
+            self.loop.call_later(LINGER_SECONDS, self._let_go)
 
     @property
     def is_waiting(self) -> bool:
@@ -64,4 +64,9 @@ class ClientConnection(HttpProtocol):
     def _make_room(self) -> None:
         unfinished = [one for one in self.connections if one.is_unfinished]
         if unfinished:
-            min(unfinished, key=lambda one: one._time).abort()  # noqa: SLF001 - of the same class
+            min(unfinished, key=lambda one: one._time)._let_go()  # noqa: SLF001 - of this class
+
+    def _let_go(self) -> None:
+        """End it as if the client had; Sanic's own `abort` would be an error in the log."""
+        if self.transport is not None:
+            self.transport.abort()

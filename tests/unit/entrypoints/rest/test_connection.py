@@ -91,7 +91,7 @@ async def test_time_is_counted_anew_for_every_request_of_a_connection() -> None:
 
 
 async def test_of_too_many_connections_those_without_a_request_make_room(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(connection, "MAX_CONNECTIONS", 20)
     async with server() as port:
@@ -106,6 +106,7 @@ async def test_of_too_many_connections_those_without_a_request_make_room(
         assert (await halves[-1][0].readuntil(b"here")).startswith(b"HTTP/1.1 200 ")
         for _, writer in halves:
             writer.close()
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
 
 
 async def _ended(reader: asyncio.StreamReader) -> bool:
