@@ -150,6 +150,8 @@ class FakeKubernetesApi:
             return web.Response(status=404, text="404 page not found\n")
         if special := self.subresources.get((call.resource, call.subresource)):
             return await special(request, call)
+        if call.subresource not in ("", "status"):
+            raise Refused(404, "NotFound", "the server could not find the requested resource")
         return await self._about(request, call, resource)
 
     async def _note(self, call: Call, request: web.Request) -> Call:
@@ -179,9 +181,10 @@ class FakeKubernetesApi:
                 body = await _body(request, resource, namespace)
                 return web.json_response(await self._create(resource, body), status=201)
             case "update":
-                self.objects.find(resource, namespace, call.name)
+                before = self.objects.find(resource, namespace, call.name)
                 body = await _body(request, resource, namespace)
-                await self.objects.put(body)
+                new = {**before, "status": body.get("status")} if call.subresource else body
+                await self.objects.put(new)
                 return web.json_response(self.objects.find(resource, namespace, call.name))
             case "delete":
                 gone = await self.objects.delete(resource, call.name, namespace=namespace)

@@ -43,6 +43,7 @@ SERVICES = Resource(
 )
 ENDPOINTS = Resource(plural="endpoints", kind="Endpoints")
 ENDPOINT_SLICES = Resource(plural="endpointslices", kind="EndpointSlice", group="discovery.k8s.io")
+NODES = Resource(plural="nodes", kind="Node", namespaced=False)
 NAMESPACES = Resource(plural="namespaces", kind="Namespace", namespaced=False)
 TOKEN_REVIEWS = Resource(
     plural="tokenreviews", kind="TokenReview", group="authentication.k8s.io", namespaced=False
@@ -59,6 +60,7 @@ RESOURCES = (
     SERVICES,
     ENDPOINTS,
     ENDPOINT_SLICES,
+    NODES,
     NAMESPACES,
     TOKEN_REVIEWS,
     SUBJECT_ACCESS_REVIEWS,

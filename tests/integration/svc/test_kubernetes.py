@@ -11,8 +11,8 @@ from container_tracer.fakes.kubernetes.api import FakeKubernetesApi
 from container_tracer.fakes.kubernetes.calls import PODS
 from container_tracer.fakes.kubernetes.manifests import cluster, tracer_pod
 
-from .conftest import Answer, StartRough, StartSvc, Svc
-from .rough_nodes import pods
+from .conftest import Answer, StartSvc, Svc
+from .rough_nodes import StartRough, pods
 
 NAMESPACE = "container-tracer"
 
