@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,13 @@ __all__ = ["start_box", "start_node", "start_svc"]
 
 @frozen
 class Answer:
-    """What came back; `node_errors` is what its header says of nodes."""
+    """What came back; `node_errors` is what its header says of nodes.
+
+    Names of headers are matched without regard to case.
+    """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     json: Any
 
     @property
@@ -63,9 +67,9 @@ class Svc:
             with urllib.request.urlopen(  # noqa: S310
                 request, timeout=30, context=self.client
             ) as answer:
-                return Answer(answer.status, dict(answer.headers), json.load(answer))
+                return Answer(answer.status, answer.headers, json.load(answer))
         except urllib.error.HTTPError as error:
-            return Answer(error.code, dict(error.headers), json.load(error))
+            return Answer(error.code, error.headers, json.load(error))
 
     def answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
