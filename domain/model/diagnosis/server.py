@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from attrs import field, frozen
 
-from .finding import Finding, info, ok, problem, warning
+from .finding import Finding, counted, info, ok, problem, warning
+
+MAX_NAMED = 10
+"""So many nodes are named; the others are counted."""
 
 _SAMPLE = re.compile(
     r"^(?P<name>[a-z_]+)(?:\{(?P<labels>[^}]*)\})? (?P<value>[0-9.e+]+)$", re.MULTILINE
@@ -94,9 +97,20 @@ def _version(facts: ServerFacts) -> Iterator[Finding]:
 
 
 def _nodes(facts: ServerFacts) -> Iterator[Finding]:
-    if len(facts.nodes) > 1 or facts.failed_nodes:
-        named = ", ".join(facts.nodes) or "none"
-        yield info("nodes", f"Nodes that have containers: {named}.")
+    known = {
+        labels.get("ready"): int(value)
+        for labels, value in _parsed(facts.metrics, "container_tracer_nodes")
+    }
+    if known or len(facts.nodes) > 1 or facts.failed_nodes:
+        asked = known.get("true", len(facts.nodes))
+        yield info("nodes", f"It asks {counted(asked, 'node')}; containers are on {_named(facts)}.")
+    if any(not value for _, value in _parsed(facts.metrics, "container_tracer_nodes_fresh")):
+        yield warning(
+            "nodes",
+            "It cannot list its nodes now.",
+            why="It asks those it knew last; others that have come since are missing.",
+            mend="kubectl -n container-tracer logs deployment/container-tracer-svc",
+        )
     for name, reason in facts.failed_nodes.items():
         yield warning(
             f"node {name}",
@@ -104,6 +118,12 @@ def _nodes(facts: ServerFacts) -> Iterator[Finding]:
             why="Its containers are in no answer, and are not traced.",
             mend=f"kubectl get pods -A -o wide --field-selector spec.nodeName={name}",
         )
+
+
+def _named(facts: ServerFacts) -> str:
+    more = len(facts.nodes) - MAX_NAMED
+    named = ", ".join(facts.nodes[:MAX_NAMED]) or "none"
+    return f"{named} and {more} more" if more > 0 else named
 
 
 def _hooks(facts: ServerFacts) -> Iterator[Finding]:

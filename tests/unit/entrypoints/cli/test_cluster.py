@@ -148,6 +148,6 @@ async def test_top_adds_up_by_node_or_pod(
 async def test_the_doctor_names_nodes_and_those_that_fail(commands: Any, cluster: Any) -> None:
     found = json.loads((await commands.run("doctor", "-o", "json")).out)["Findings"]
     told = {one["Subject"]: one["What"] for one in found}
-    assert told["nodes"] == "Nodes that have containers: worker-1, worker-2."
+    assert told["nodes"] == "It asks 2 nodes; containers are on worker-1, worker-2."
     assert told["node worker-3"] == ("worker-3 cannot be asked: It does not answer within 10 s.")
     del cluster

@@ -69,3 +69,19 @@ def test_an_answer_becomes_a_finding(
 def test_containers_are_not_counted_where_the_list_was_refused() -> None:
     findings = diagnose_server(evolve(HEALTHY, refusals={"/v1/pods": "No token."}))
     assert not [one for one in findings if one.subject == "containers"]
+
+
+def test_of_a_cluster_the_nodes_are_counted_and_those_that_fail_are_named() -> None:
+    nodes = tuple(f"worker-{number:02}" for number in range(12))
+    metrics = """container_tracer_nodes{ready="true"} 13.0
+container_tracer_nodes{ready="false"} 1.0
+container_tracer_nodes_fresh 0.0
+"""
+    late = {"worker-99": "no answer within 10 s"}
+    facts = evolve(HEALTHY, nodes=nodes, failed_nodes=late, metrics=METRICS + metrics)
+    told = [one for one in diagnose_server(facts) if one.subject.startswith("node")]
+    assert [(one.verdict, one.what) for one in told] == [
+        ("info", f"It asks 13 nodes; containers are on {', '.join(nodes[:10])} and 2 more."),
+        ("warning", "It cannot list its nodes now."),
+        ("warning", "worker-99 cannot be asked: no answer within 10 s"),
+    ]
