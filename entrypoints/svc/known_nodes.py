@@ -12,14 +12,17 @@ FIRST_SECONDS = 2.0
 
 @asynccontextmanager
 async def known_nodes(roster: NodeRoster) -> AsyncIterator[None]:
-    """Keep the list of nodes fresh in the block, which begins when it is known, if that is soon."""
-    keeping = asyncio.create_task(roster.run(), name="keep the list of nodes")
+    """Keep the list of nodes fresh in the block, which begins when it is known, if that is soon.
+
+    Should that end by itself, the block is cancelled: svc would ask the nodes of long ago.
+    """
     try:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_SECONDS):
-                await roster.known()
-        yield
+        async with asyncio.TaskGroup() as tasks:
+            keeping = tasks.create_task(roster.run(), name="keep the list of nodes")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_SECONDS):
+                    await roster.known()
+            yield
+            keeping.cancel()
     finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
         await roster.directory.close()
