@@ -1,5 +1,6 @@
 """The tracer's own spans to a Jaeger collector."""
 
+import asyncio
 from collections.abc import Sequence
 
 from attrs import define, field
@@ -21,13 +22,16 @@ class JaegerOwnSpanExporter:
     _collector: JaegerCollector | None = None
 
     async def send(self, spans: Sequence[OwnSpan]) -> None:
-        """Post one batch. Raises as the port says."""
+        """Post one batch; encoding is a thread's work. Raises as the port says."""
         if self._collector is None:
             self._collector = JaegerCollector.at(self.address)
-        await self._collector.post(encode_batch(own_batch(self.resource, spans)))
+        await self._collector.post(await asyncio.to_thread(self._encode, spans))
 
     async def close(self) -> None:
         """Hang up; again is harmless."""
         collector, self._collector = self._collector, None
         if collector is not None:
             await collector.close()
+
+    def _encode(self, spans: Sequence[OwnSpan]) -> bytes:
+        return encode_batch(own_batch(self.resource, spans))

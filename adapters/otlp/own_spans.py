@@ -1,5 +1,6 @@
 """The tracer's own spans to a collector that speaks OTLP."""
 
+import asyncio
 from collections.abc import Sequence
 
 from attrs import define, field
@@ -29,11 +30,11 @@ class OtlpOwnSpanExporter:
         self._open_transport = opening(self.settings.protocol)
 
     async def send(self, spans: Sequence[OwnSpan]) -> None:
-        """Send one request. Raises as the port says."""
+        """Send one request; encoding is a thread's work. Raises as the port says."""
         if self._transport is None:
             self._transport = await self._open_transport(self.settings)
-        request = SpanEncoder(self.resource).own(spans)
-        answer = await self._transport.send(self._transport.pack(request))
+        packed = await asyncio.to_thread(self._pack, self._transport, spans)
+        answer = await self._transport.send(packed)
         if answer.rejected_spans > 0:
             why = rejection(self.settings.address, answer)
             raise ExportRejected(why, spans=min(answer.rejected_spans, len(spans)))
@@ -43,3 +44,6 @@ class OtlpOwnSpanExporter:
         transport, self._transport = self._transport, None
         if transport is not None:
             await transport.close()
+
+    def _pack(self, transport: Transport, spans: Sequence[OwnSpan]) -> bytes:
+        return transport.pack(SpanEncoder(self.resource).own(spans))

@@ -133,3 +133,22 @@ async def test_metrics_count_spans_of_svc_itself(svc: Any) -> None:
     shown = (await svc.ask("GET", "/metrics")).body.decode()
     assert 'container_tracer_own_spans_total{exporter="fake",fate="delivered"} 3.0' in shown
     assert 'container_tracer_own_spans_total{exporter="fake",fate="dropped"} 0.0' in shown
+
+
+async def test_a_context_that_cannot_be_read_changes_the_answer_of_no_route(svc: Any) -> None:
+    malformed = {
+        "traceparent": f"ff-{'g' * 32}-{'0' * 16}-zz",
+        "tracestate": "=,\xff",
+        "b3": "1-" * 99,
+        "X-B3-TraceId": "f" * 33,
+        "X-B3-Flags": "debug",
+    }
+    bodies: dict[str, Any] = {"POST": WANTED, "PUT": {"Run": True}}
+    for route in svc.app.router.routes:
+        path = "/" + route.path.replace("<session_id:str>", "7")
+        for method in route.methods - {"HEAD"}:
+            plain = await svc.ask(method, path, json=bodies.get(method))
+            strange = await svc.ask(method, path, json=bodies.get(method), headers=malformed)
+            assert strange.status == plain.status, (method, path)
+    assert all(told(one.headers) != CALLER for one in svc.asked())
+    assert {one.parent_span_id for one in await svc.recorded() if one.kind == "server"} == {b""}
