@@ -7,7 +7,7 @@ from typing import TextIO
 from attrs import define, field
 
 from ...domain.model.own_span import OwnSpan
-from ...domain.model.span_text import own_span_line
+from ...domain.model.own_span_text import own_span_line
 from .span_stream import SpanStream
 
 

@@ -5,7 +5,6 @@ container, the value of an argument) is worked out once per batch, so that a spa
 look-ups and one format. All JSON is ASCII, so it survives any stream.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 
@@ -13,9 +12,8 @@ import numpy as np
 from attrs import frozen
 
 from .errnos import errno_name
-from .own_span import OwnSpan
 from .pod import Container
-from .quoting import json_string, unicode_text, viewer_string
+from .quoting import json_string, viewer_string
 from .spans import Int64, SpanArgument, SpanBatch, SpanOutcome
 
 SECOND_NS = 1_000_000_000
@@ -60,29 +58,6 @@ def json_lines(batch: SpanBatch, *, node: str = "") -> list[str]:
         f'"pid":{pid},"tid":{tid},"command":{command},"name":{name}{details}}}'
         for time, start, duration, place, pid, tid, command, name, details in rows
     ]
-
-
-def own_span_line(span: OwnSpan) -> str:
-    """Write a span as a JSON object in ASCII, without a line end.
-
-    Keys: `time` (RFC 3339, UTC, nanoseconds), `start_ns`, `duration_ns`, `name`, `kind`,
-    `trace_id`, `span_id`, `parent_span_id` (if it has one), `attributes`, `error` (if it failed).
-    """
-    (time,) = utc_times(np.array([span.started_ns]))
-    parent = {"parent_span_id": span.parent_span_id.hex()} if span.parent_span_id else {}
-    line = {
-        "time": time,
-        "start_ns": span.started_ns,
-        "duration_ns": span.ended_ns - span.started_ns,
-        "name": unicode_text(span.name),
-        "kind": span.kind.value,
-        "trace_id": span.trace_id.hex(),
-        "span_id": span.span_id.hex(),
-        **parent,
-        "attributes": dict(span.attributes),
-        **({"error": unicode_text(span.error)} if span.error else {}),
-    }
-    return json.dumps(line, separators=(",", ":"))
 
 
 def trace_events(batch: SpanBatch, *, origin_ns: int = 0) -> list[str]:
