@@ -64,7 +64,7 @@ def trust(context: ssl.SSLContext, authorities: Path) -> None:
     _text(authorities)
     try:
         context.load_verify_locations(authorities)
-    except ssl.SSLError as error:
+    except OSError as error:
         raise ValueError(f"{str(authorities)!r} holds no certificate in PEM form") from error
 
 
@@ -80,11 +80,12 @@ def _load(context: ssl.SSLContext, pair: KeyPair) -> None:
     try:
         # Without a password OpenSSL would ask for one on the terminal.
         context.load_cert_chain(pair.certificate, pair.key, password="")
-    except ssl.SSLError as error:
-        reason = (error.reason or "unreadable").lower().replace("_", " ")
+    except OSError as error:  # which those of OpenSSL are, too
+        reason = getattr(error, "reason", "") or error.strerror or "unreadable"
+        said = reason.lower().replace("_", " ")
         raise ValueError(
             f"the certificate in {str(pair.certificate)!r} and the key in {str(pair.key)!r}"
-            f" cannot be used together: {reason}; both must be PEM, the key without a password"
+            f" cannot be used together: {said}; both must be PEM, the key without a password"
         ) from error
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 from attrs import define, field, frozen
 
+from ...domain.services.background import Background
 from ..certificates import Side
 
 LOOK_SECONDS = 3.0
@@ -228,13 +229,14 @@ async def fresh_tls(uses: TlsUses) -> AsyncIterator[None]:
     """
     for one in uses:
         one.load()
-    task = asyncio.create_task(_watch(tuple(uses)), name="tls.watch")
+    background = Background()
+    background.leave(_watch(tuple(uses)), name="tls.watch")
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in background.tasks:
+            task.cancel()
+        await background.finish()
 
 
 async def _watch(uses: Sequence[RotatingTls]) -> None:
