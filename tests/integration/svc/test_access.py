@@ -58,7 +58,7 @@ def test_tokens_of_a_file_limit_what_both_roles_do(
         tmp_path / "tokens", admin={"token": ADMIN}, limited={"token": LIMITED, **limits}
     )
     flags = ("--auth-token-file", str(tokens))
-    node, box = start_node(*flags), start_box()
+    box, node = start_box(), start_node(*flags)
     svc = start_svc(node, flags=flags)
     node.headers = bearer(ADMIN)
     pod = box.pod(node)
@@ -119,7 +119,7 @@ async def test_roles_of_a_cluster_limit_what_both_roles_do(
             Binding(subject="john", rules=rules[1:]),
         ]
         monkeypatch.setenv("KUBECONFIG", str(api.write_kubeconfig(tmp_path / "config")))
-        node, box = start_node("--auth-kubernetes"), start_box()
+        box, node = start_box(), start_node("--auth-kubernetes")
         svc = start_svc(node, flags=("--auth-kubernetes",))
 
         async def ask(server: Node | Svc, *how: Any) -> tuple[int, Any]:
