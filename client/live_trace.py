@@ -18,6 +18,8 @@ PATIENCE_SECONDS = 15.0
 
 RETRY_SECONDS = 0.5
 SERVER_ERRORS = 500
+GOING_ON = frozenset({"created", "starting", "running"})
+"""States of a session whose stream has no end: a svc that shuts down says so as it leaves."""
 
 
 @define(kw_only=True, eq=False)
@@ -80,6 +82,7 @@ async def lasting(watch: Callable[[], AsyncGenerator[Event, None]]) -> AsyncGene
         try:
             async with aclosing(watch()) as events:
                 async for event in events:
+                    _check_end(event)
                     if isinstance(event, Opened) and broken:
                         yield Interrupted(detail=str(broken))
                         broken = None
@@ -94,6 +97,12 @@ async def lasting(watch: Callable[[], AsyncGenerator[Event, None]]) -> AsyncGene
             elif _is_final(error) or loop.time() > deadline:
                 raise broken from error
         await asyncio.sleep(RETRY_SECONDS)
+
+
+def _check_end(event: Event) -> None:
+    """Raise `ServerUnreachable` for an end of the stream that is none of the session."""
+    if isinstance(event, End) and event.state in GOING_ON:
+        raise ServerUnreachable(event.reason)
 
 
 def _is_final(error: ServerUnreachable | Refused) -> bool:

@@ -90,11 +90,15 @@ async def test_a_trace_tells_which_nodes_have_no_part_and_which_fail_later(
     assert str(events[0]) == "worker-1: It broke its answer off."
 
 
+LEAVING = {"stream": "end", "state": "running", "reason": "svc shut down; the session goes on"}
+
+
+@pytest.mark.parametrize("last", [[], [LEAVING]])
 async def test_a_stream_through_a_svc_is_taken_up_again_where_it_broke_off(
-    tracer_api: Any, lines: Any, monkeypatch: pytest.MonkeyPatch
+    tracer_api: Any, lines: Any, monkeypatch: pytest.MonkeyPatch, last: list[Any]
 ) -> None:
     monkeypatch.setattr("container_tracer.client.live_trace.RETRY_SECONDS", 0)
-    tracer_api.nodes, tracer_api.script = ["worker-1"], [lines.span()]
+    tracer_api.nodes, tracer_api.script = ["worker-1"], [lines.span(), *last]
     tracer_api.break_off = True
     async with TracerClient(tracer_api.url) as tracer, tracer.trace(REQUEST) as trace:
         assert isinstance(await anext(trace), Span)
