@@ -59,6 +59,7 @@ class KubernetesNodeDirectory:
 
     async def changes(self) -> AsyncGenerator[Nodes, None]:
         """Yield them as pods and slices change; raise `ClusterUnavailable`."""
+        self.tracers.doubt()
         last = await self.nodes()
         yield last
         while True:

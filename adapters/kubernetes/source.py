@@ -48,6 +48,7 @@ class Source:
             try:
                 await self._watch(changed, seconds)
             except WatchExpired:
+                self.known.doubt()
                 await self.list_anew()
                 changed.set()
             await asyncio.sleep(self.shortest_watch_seconds - (loop.time() - began))

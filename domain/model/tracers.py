@@ -43,6 +43,11 @@ class Tracers:
     slices: WatchedObjects[Sequence[PublishedPort]] = field(factory=_slices)
     endpoints: WatchedObjects[Sequence[PublishedPort]] = field(factory=_endpoints)
 
+    def doubt(self) -> None:
+        """Let the next lists count, however old they are."""
+        for known in (self.pods, self.services, self.slices, self.endpoints):
+            known.doubt()
+
     def nodes(self) -> Nodes:
         """Return the nodes these make.
 

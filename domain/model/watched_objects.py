@@ -47,6 +47,10 @@ class WatchedObjects(Generic[T]):
             if (value := self.read(raw)) is not None:
                 self._objects[text(raw, "metadata", "name")] = value
 
+    def doubt(self) -> None:
+        """Let the next list count, however old: a cluster may have been restored from a backup."""
+        self.version = ""
+
     def become(self, listed: Self) -> None:
         """Be what a list has, unless a watch has told of something newer meanwhile."""
         if not _is_newer(self.version, listed.version):

@@ -155,6 +155,24 @@ async def test_a_list_whose_next_page_was_forgotten_is_asked_for_whole(
     assert [one.query["limit"] for one in api.calls if one.resource == "pods"] == ["500", "0"]
 
 
+async def test_a_cluster_that_was_restored_from_a_backup_is_believed(
+    api: FakeKubernetesApi, directory: KubernetesNodeDirectory
+) -> None:
+    await api.objects.put(*cluster({"worker-1": ("10.0.0.1", 8080)}))
+    async with aclosing(directory.changes()) as changes:
+        assert names(await anext(changes)) == ["worker-1"]
+    api.objects.version = 5
+    api.objects.history.clear()
+    await api.objects.put(*cluster({"worker-2": ("10.0.0.2", 8080)}))
+    await api.objects.delete(PODS, f"{NAMESPACE}-node-worker-1", namespace=NAMESPACE)
+    async with aclosing(directory.changes()) as changes:
+        assert names(await anext(changes)) == ["worker-2"]
+        next_one = asyncio.ensure_future(anext(changes))
+        await api.watched("pods", times=1)
+        await api.objects.put(tracer_pod("c", node="worker-3"))
+        assert names(await next_one) == ["worker-2", "worker-3"]
+
+
 @pytest.mark.parametrize("fault", [Fault(status=200, body=b"{}"), Fault(status=200, body=b"junk")])
 async def test_a_list_that_is_none_is_a_failure(
     api: FakeKubernetesApi, directory: KubernetesNodeDirectory, fault: Fault

@@ -55,6 +55,18 @@ def test_a_list_that_a_watch_has_overtaken_changes_nothing() -> None:
     assert list(known.values()) == [7]
 
 
+def test_what_is_in_doubt_becomes_what_the_next_list_has() -> None:
+    known = numbers()
+    known.apply(event("ADDED", "a", "101", 7))
+    known.doubt()
+    assert list(known.values()) == [7]
+    listed = known.anew()
+    listed.add([{"metadata": {"name": "b"}, "n": 8}], "50")
+    known.become(listed)
+    known.apply(event("ADDED", "c", "51", 9))
+    assert list(known.values()) == [8, 9]
+
+
 def test_versions_that_are_no_numbers_are_taken_as_they_come() -> None:
     known = numbers()
     known.apply(event("ADDED", "a", "zz", 7))
