@@ -155,6 +155,7 @@ async def _made(request: NodeReq, wanted: SessionRequest) -> TraceSession:
         return await _to_its_end(request, make())
     except asyncio.CancelledError:
         gone.set()
+        request.ctx.audit.note(deleted_again=True)
         raise
 
 
