@@ -62,26 +62,6 @@ def test_everything_is_in_the_namespace(manifests: Sequence[Manifest]) -> None:
     assert {one["metadata"]["namespace"] for one in others} == {namespace}
 
 
-def test_secrets_that_are_mounted_are_those_that_certificates_fill(build: Build) -> None:
-    manifests = build(DEPLOY / "tls/self-signed")
-    mounted = {
-        volume["secret"]["secretName"]
-        for pod in pods_of(manifests).values()
-        for volume in pod["spec"].get("volumes", ())
-        if "secret" in volume
-    }
-    certificates = of_kind("Certificate", manifests).values()
-    leaves = {one["spec"]["secretName"] for one in certificates if not one["spec"].get("isCA")}
-    assert leaves == mounted
-
-
-def test_issuers_of_certificates_are_there(build: Build) -> None:
-    manifests = build(DEPLOY / "tls/self-signed")
-    issuers = of_kind("Issuer", manifests)
-    named = {one["spec"]["issuerRef"]["name"] for one in of_kind("Certificate", manifests).values()}
-    assert named == set(issuers)
-
-
 @pytest.mark.parametrize("with_component", COMPONENTS, indirect=True)
 def test_components_go_with_every_overlay(with_component: list[Manifest]) -> None:
     _check_keys(with_component)

@@ -164,6 +164,7 @@ def _as_kubelet(
 
 def _mounts(template: Manifest, container: Manifest, containerd: Containerd) -> Iterator[cri.Mount]:
     """Mount what the manifest mounts; `/run` is that of the containerd of this test."""
+    run = _run_folder(containerd)
     hosts = {one["name"]: one.get("hostPath", {}).get("path") for one in template["volumes"]}
     for mount in container["volumeMounts"]:
         source = hosts[mount["name"]]
@@ -172,9 +173,18 @@ def _mounts(template: Manifest, container: Manifest, containerd: Containerd) -> 
             Path(source).mkdir(exist_ok=True)
         yield cri.Mount(
             container_path=mount["mountPath"],
-            host_path=str(containerd.folder) if source == "/run" else source,
+            host_path=str(run) if source == "/run" else source,
             readonly=mount.get("readOnly", False),
         )
+
+
+def _run_folder(containerd: Containerd) -> Path:
+    """Return a folder in which a runtime's socket is where it is in `/run` of a machine."""
+    socket = containerd.folder / "tracer-run/containerd/containerd.sock"
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    socket.unlink(missing_ok=True)
+    socket.hardlink_to(containerd.socket)
+    return socket.parents[1]
 
 
 def _programs() -> Iterator[cri.Mount]:
@@ -195,7 +205,7 @@ def web(pods: Pods) -> RealContainer:
 def test_it_traces_with_what_the_manifest_gives_it(
     start_tracer: StartTracer, web: RealContainer
 ) -> None:
-    tracer = start_tracer("--cri-endpoint", "/host/run/c.sock")
+    tracer = start_tracer()
     wait_for(lambda: tracer.ask("GET", "/readyz")["discovery"] == "cri", "the runtime's answer")
     assert tracer.rights() == {"CapEff": CAP_SYS_NICE, "NoNewPrivs": 1, "Seccomp": SECCOMP_FILTER}
     wait_for(lambda: tracer.knows(web), "the container to be known")
