@@ -8,6 +8,9 @@ from attrs import define, field
 START_SECONDS = 0.5
 CAP_SECONDS = 30.0
 
+MAX_ASKED_SECONDS = 300.0
+"""Nobody is waited for longer than this before he is asked again, whatever he asks for."""
+
 
 @define
 class Backoff:

@@ -12,7 +12,7 @@ from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from ...ports.span_exporter import SpanSink
 from ..model.spans import SpanBatch
 from ..model.stats import ExporterStats
-from .backoff import Backoff
+from .backoff import MAX_ASKED_SECONDS, Backoff
 
 QUEUE_BYTES = 32 << 20
 """What may wait for one exporter of one session, as columns; more is dropped and counted."""
@@ -22,9 +22,6 @@ FLUSH_SHARE = 0.8
 
 CANCEL_SECONDS = 0.1
 """How long a write that was cancelled may take to notice."""
-
-MAX_ASKED_SECONDS = 300.0
-"""Nobody is waited for longer than this before he is asked again, whatever he asks for."""
 
 _log = structlog.get_logger()
 

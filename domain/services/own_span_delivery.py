@@ -11,7 +11,7 @@ from ...ports.clock import Clock
 from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from ...ports.own_span_exporter import OwnSpanExporter
 from ..model.own_span import OwnSpan
-from .backoff import Backoff
+from .backoff import MAX_ASKED_SECONDS, Backoff
 
 QUEUE_SPANS = 8_192
 """So many spans may wait, which is some 8 MB; what comes when it is full is dropped."""
@@ -20,9 +20,6 @@ BATCH_SPANS = 512
 
 GATHER_SECONDS = 0.5
 """How long spans may wait for more of them."""
-
-MAX_ASKED_SECONDS = 300.0
-"""Nobody is waited for longer than this before he is asked again, whatever he asks for."""
 
 _log = structlog.get_logger()
 

@@ -43,7 +43,7 @@ class OpenSpan:
             trace_state=self.context.trace_state,
             started_ns=self.started_ns,
             ended_ns=ended_ns,
-            attributes=self.attributes,
+            attributes=dict(self.attributes),
             error=self.error or "",
         )
 

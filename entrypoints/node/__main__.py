@@ -5,8 +5,6 @@ import os
 import signal
 import socket
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -17,6 +15,7 @@ from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
 from ..rest.tls import fresh_tls
+from ..workers import leave_no_worker, use_workers
 from .settings import PROGRAM, NodeSettings, read_settings
 from .wiring import NodeWiring
 
@@ -26,9 +25,6 @@ STOP_SECONDS = 4.5
 SWITCH_SECONDS = 0.0005
 """How soon a thread that holds Python's lock gives way: one that drains asks for it some hundred
 times, and at the usual 5 ms loses half of what it should read while another writes files."""
-
-WORKERS = 16
-"""Threads for what blocks: the kernel's control files, procfs, and exporters that write."""
 
 GRACE_SECONDS = 1.0
 """Of this, how long requests may still be answered."""
@@ -56,8 +52,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     sessions, upkeep, tls = wiring.sessions(), wiring.upkeep(), wiring.tls()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    workers = ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="worker")
-    loop.set_default_executor(workers)
+    workers = use_workers()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     await asyncio.to_thread(sessions.prepare)
@@ -85,21 +80,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
                 _log.error("node.not_stopped_in_time")
     await wiring.discovery().close()
     await wiring.access().close()
-    await _leave_no_worker(workers)
-
-
-async def _leave_no_worker(workers: ThreadPoolExecutor) -> None:
-    """End the program at once if a thread hangs, in a write to somebody who does not read.
-
-    Python itself would wait for such a thread for ever.
-    """
-    workers.shutdown(wait=False, cancel_futures=True)
-    for _ in range(10):
-        if not any(one.name.startswith("worker") for one in threading.enumerate()):
-            return
-        await asyncio.sleep(0.05)
-    _log.error("node.worker_hangs")
-    os._exit(1)
+    await leave_no_worker(workers)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
 from ..rest.tls import fresh_tls
+from ..workers import leave_no_worker, use_workers
 from .known_nodes import known_nodes
 from .settings import PROGRAM, SvcSettings, read_settings
 from .wiring import SvcWiring
@@ -54,6 +55,7 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    workers = use_workers()
     await spans.start()
     with listener:
         async with (
@@ -79,6 +81,7 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
     await wiring.client().close()
     await wiring.access().close()
     await spans.close()
+    await leave_no_worker(workers)
 
 
 if __name__ == "__main__":

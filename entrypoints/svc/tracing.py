@@ -24,11 +24,16 @@ def traced(handler: Handler) -> Handler:
 
     @wraps(handler)
     async def answer(request: SvcReq, **parameters: str) -> HTTPResponse | None:
+        route = route_template(request)
         with request.app.ctx.spans.span(
-            f"{request.method} {route_template(request)}",
+            f"{request.method} {route}",
             kind=OwnSpanKind.SERVER,
             caller=request.ctx.caller,
-            attributes={"http.request.method": request.method, "url.path": request.path},
+            attributes={
+                "http.request.method": request.method,
+                "http.route": route,
+                "url.path": request.path,
+            },
         ) as span:
             if span:
                 request.ctx.caller = span.context

@@ -104,7 +104,10 @@ def start_svc(tmp_path: Path) -> Iterator[StartSvc]:
     running: list[Svc] = []
 
     def start(
-        *nodes: Node | str, flags: tuple[str, ...] = (), client: ssl.SSLContext | None = None
+        *nodes: Node | str,
+        flags: tuple[str, ...] = (),
+        client: ssl.SSLContext | None = None,
+        stdout: int = subprocess.DEVNULL,
     ) -> Svc:
         port = free_port()
         named = ",".join(one if isinstance(one, str) else place_of(one) for one in nodes)
@@ -114,9 +117,7 @@ def start_svc(tmp_path: Path) -> Iterator[StartSvc]:
             *("--address", f"127.0.0.1:{port}", *(("--nodes", named) if named else ()), *flags),
         ]
         with log.open("w") as stderr:
-            process = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=stderr, cwd=tmp_path
-            )
+            process = subprocess.Popen(command, stdout=stdout, stderr=stderr, cwd=tmp_path)
         scheme = "https" if client else "http"
         running.append(Svc(f"{scheme}://127.0.0.1:{port}", process, log, client))
         wait_for(running[-1].answers, "svc to answer")

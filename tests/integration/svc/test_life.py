@@ -1,5 +1,6 @@
 """svc as a program: how it starts, what it is made of, how it ends."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -27,6 +28,23 @@ def test_without_a_node_that_can_be_asked_it_says_so(start_svc: StartSvc) -> Non
     assert svc.ask("GET", "/readyz").status == 200
     assert svc.ask("GET", "/v1/pods").status == 502
     assert svc.ask("GET", "/v1/pods?node=b").status == 404
+
+
+def test_who_does_not_read_its_own_spans_keeps_neither_requests_nor_its_end_waiting(
+    start_svc: StartSvc,
+) -> None:
+    flags = ("--trace-exporter=console", "--max-request-rate=0")
+    svc = start_svc("a=127.0.0.1:1", flags=flags, stdout=subprocess.PIPE)
+    # More than a pipe takes.
+    for _ in range(300):
+        assert svc.ask("POST", "/v1/trace-session", []).status == 400
+    assert svc.stop() < 15
+    assert "own_spans.not_delivered_in_time" in svc.log.read_text()
+    assert svc.process.stdout is not None
+    with svc.process.stdout as stdout:
+        span = json.loads(stdout.readline())
+    assert (span["name"], span["kind"]) == ("POST /v1/trace-session", "server")
+    assert span["attributes"]["http.response.status_code"] == 400
 
 
 def test_it_ends_at_once_though_a_client_keeps_its_connection(start_svc: StartSvc) -> None:

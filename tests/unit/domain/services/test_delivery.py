@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.stats import ExporterStats
 from container_tracer.domain.services import delivery as module
-from container_tracer.domain.services.backoff import Backoff
+from container_tracer.domain.services.backoff import MAX_ASKED_SECONDS, Backoff
 from container_tracer.domain.services.delivery import Delivery
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.span_exporter import FakeSpanExporter, FakeSpanSink
@@ -144,7 +144,7 @@ async def test_it_waits_exactly_as_long_as_it_was_asked_to_but_not_for_ever() ->
     before = clock.trace
     way.offer(ONE)
     await way.settle()
-    assert clock.trace - before == round((7 + module.MAX_ASKED_SECONDS) * 1e9)
+    assert clock.trace - before == round((7 + MAX_ASKED_SECONDS) * 1e9)
     assert way.statistics.delivered == way.offered
     await way.delivery.close(1)
 

@@ -40,6 +40,7 @@ async def test_nodes_are_asked_by_spans_below_the_callers(
     assert server.name == "POST /v1/trace-session"
     assert server.attributes == {
         "http.request.method": "POST",
+        "http.route": "/v1/trace-session",
         "url.path": "/v1/trace-session",
         "http.response.status_code": 201,
         "container_tracer.group": made.headers["Location"].rpartition("/")[2],
