@@ -1,6 +1,7 @@
 """Asking nodes over HTTP."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +21,12 @@ MAX_ANSWER_BYTES = 32 * 2**20
 
 MAX_PROBLEM_BYTES = 64 * 2**10
 """How large an answer may be where a stream was asked for and there is none."""
+
+ANSWER_BYTES = 64 * 2**10
+"""How much of an answer is read ahead."""
+
+STREAM_BYTES = 16 * 2**10
+"""How much of a stream is read ahead, by the kernel and by us: there may be a thousand of them."""
 
 KEEP_SECONDS = 60.0
 """How long idle connections are kept; nodes close theirs after two minutes."""
@@ -76,13 +83,14 @@ class HttpNodeClient:
 
     tls: NodeTls | None = None
     max_answer_bytes: int = MAX_ANSWER_BYTES
-    _http: aiohttp.ClientSession | None = None
+    _answers: aiohttp.ClientSession | None = None
+    _streams: aiohttp.ClientSession | None = None
 
     async def ask(self, node: Node, request: NodeRequest, *, seconds: float) -> NodeAnswer:
         """Send a request and return the whole answer; raise `NodeUnreachable`."""
         with node_errors(seconds):
             async with asyncio.timeout(seconds):
-                async with self._request(node, request) as response:
+                async with self._request(self._for_answers(), node, request) as response:
                     body = await _limited(response, self.max_answer_bytes)
                     return NodeAnswer(
                         status=response.status, content_type=response.content_type, body=body
@@ -94,7 +102,7 @@ class HttpNodeClient:
     ) -> AsyncIterator[HttpNodeStream]:
         """Open an answer that goes on in the block; raise `NodeUnreachable`."""
         timeout = aiohttp.ClientTimeout(total=None, sock_read=silence_seconds)
-        opening = self._request(node, request, timeout)
+        opening = self._request(self._for_streams(), node, request, timeout)
         with node_errors(seconds):
             async with asyncio.timeout(seconds):
                 response = await opening
@@ -106,17 +114,19 @@ class HttpNodeClient:
 
     async def close(self) -> None:
         """Close every connection; again is harmless."""
-        if self._http:
-            await self._http.close()
+        for session in (self._answers, self._streams):
+            if session:
+                await session.close()
 
     def _request(
         self,
+        session: aiohttp.ClientSession,
         node: Node,
         request: NodeRequest,
         timeout: aiohttp.ClientTimeout | None = None,
     ) -> "aiohttp.client._RequestContextManager":
         scheme = "https" if self.tls else "http"
-        return self._session().request(
+        return session.request(
             request.method,
             # What is asked was put together here: it is sent as it is.
             URL(f"{scheme}://{node.authority}{request.target}", encoded=True),
@@ -128,18 +138,38 @@ class HttpNodeClient:
             server_hostname=self.tls.server_name if self.tls else None,
         )
 
-    def _session(self) -> aiohttp.ClientSession:
-        if self._http is None:
-            self._http = aiohttp.ClientSession(
-                # One that hangs must not take another's place.
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers=_OWN_HEADERS,
-                timeout=aiohttp.ClientTimeout(total=None),
-                auto_decompress=False,
-                trust_env=False,
-            )
-        return self._http
+    def _for_answers(self) -> aiohttp.ClientSession:
+        if self._answers is None:
+            # No limit: one that hangs must not take another's place.
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_SECONDS)
+            self._answers = _session(connector, read_bytes=ANSWER_BYTES)
+        return self._answers
+
+    def _for_streams(self) -> aiohttp.ClientSession:
+        if self._streams is None:
+            connector = aiohttp.TCPConnector(limit=0, force_close=True, socket_factory=_narrow)
+            self._streams = _session(connector, read_bytes=STREAM_BYTES)
+        return self._streams
+
+
+def _session(connector: aiohttp.TCPConnector, *, read_bytes: int) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=_OWN_HEADERS,
+        timeout=aiohttp.ClientTimeout(total=None),
+        auto_decompress=False,
+        trust_env=False,
+        read_bufsize=read_bytes,
+    )
+
+
+def _narrow(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Make a socket for which the kernel keeps little, so that little comes at once."""
+    family, kind, protocol, _, _ = address
+    one = socket.socket(family, kind, protocol)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, STREAM_BYTES)
+    return one
 
 
 async def _limited(response: aiohttp.ClientResponse, most: int) -> bytes:

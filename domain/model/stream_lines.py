@@ -17,6 +17,9 @@ MAX_LINE_BYTES = 1 << 20
 """No line of a node is longer; more than that without an end is no stream of events."""
 
 _MARKER = b'{"stream"'
+_TORN = re.compile(rb"\n(?:(?<!\}\n)|(?!\{|\Z))")
+"""The end of a line that does not end as an object does, or whose next does not begin so."""
+
 _TOLD = re.compile(rb'^\{"stream"[^\n]*\n', re.MULTILINE)
 
 
@@ -44,11 +47,11 @@ class LineCutter:
 
     def cut(self, chunk: bytes) -> Iterator[Piece]:
         """Yield what is whole by now, up to what is malformed; raise `MalformedStream` there."""
-        whole, newline, rest = chunk.rpartition(b"\n")
-        if newline:
-            text, self._rest = self._rest + whole + newline, b""
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            text, self._rest = self._rest + chunk[:end], b""
             yield from _pieces(text)
-        self._keep(self._rest + rest)
+        self._keep(self._rest + chunk[end:])
 
     def _keep(self, rest: bytes) -> None:
         if len(rest) > MAX_LINE_BYTES:
@@ -70,9 +73,7 @@ def _pieces(text: bytes) -> Iterator[Piece]:
 
 def _spans(text: bytes) -> bytes:
     """Check that every line looks like an object, and has nothing that would end a line early."""
-    lines = text.count(b"\n")
-    begun = text.startswith(b"{") + text.count(b"\n{")
-    if begun != lines or text.count(b"}\n") != lines or b"\r" in text:
+    if not text.startswith(b"{") or _TORN.search(text) or b"\r" in text:
         raise MalformedStream("it sends lines that are no JSON objects")
     return text
 
