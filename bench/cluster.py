@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,10 +17,11 @@ from pathlib import Path
 from attrs import define, frozen
 
 from .measured import Figure, Spread
-from .processes import NotRun, ended, line_of
-from .simulated_nodes import address
+from .processes import NotRun, cpu_ns, ended, line_of
+from .simulated_nodes import SPANS, address
 
 PODS_PATH = "/v1/pods"
+EVENTS_PATH = "/v1/trace-session/1/events"
 REQUEST = f"GET {PODS_PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 DEADLINE_SECONDS = 1
 REFUSING = 10
@@ -35,12 +36,15 @@ class Svc:
     port: int
     connection: http.client.HTTPConnection
 
-    def milliseconds(self, path: str = PODS_PATH) -> float:
+    def milliseconds(
+        self, path: str = PODS_PATH, headers: Mapping[str, str] | None = None
+    ) -> float:
         """Ask for a path, and return how long it took until all of the answer was there."""
         began = time.monotonic()
-        self.connection.request("GET", path)
+        self.connection.request("GET", path, headers=dict(headers or {}))
         answer = self.connection.getresponse()
-        answer.read()
+        while answer.read(1 << 20):
+            pass
         if answer.status != http.client.OK:
             raise NotRun(f"tracer-svc answers {path} with {answer.status}")
         return (time.monotonic() - began) * 1000
@@ -96,7 +100,7 @@ def _whole(answer: bytes) -> bool:
 
 def figures(*, rounds: int) -> list[Figure]:
     """Measure what is promised of clusters."""
-    return [*_thousand(rounds), *_hundred(rounds), *_troubled(rounds)]
+    return [*_thousand(rounds), *_hundred(rounds), *_troubled(rounds), *_streamed(rounds)]
 
 
 def _thousand(rounds: int) -> list[Figure]:
@@ -149,6 +153,21 @@ def _troubled(rounds: int) -> list[Figure]:
                 most=0,
             ),
             Figure("  another request meanwhile", Spread.of(others), "ms"),
+        ]
+
+
+def _streamed(rounds: int) -> list[Figure]:
+    with simulated(100) as nodes, svc(nodes.named()) as one:
+        rates, costs = [], []
+        for _ in range(rounds):
+            before = cpu_ns(one.pid)
+            spent = one.milliseconds(EVENTS_PATH, {"Accept": "application/x-ndjson"})
+            rates.append(100 * SPANS / spent / 1000)
+            costs.append((cpu_ns(one.pid) - before) / (100 * SPANS))
+        return [
+            Figure("live events of 100 nodes in one stream: spans", Spread.of(rates), "M/s"),
+            Figure("  tracer-svc's CPU per span", Spread.of(costs), "ns"),
+            Figure("  its memory at most", Spread.of([one.peak_mb()]), "MB", most=300),
         ]
 
 

@@ -1,7 +1,8 @@
 """Many nodes in one process, each at a loopback address of its own; run as a program.
 
-All of them listen on one port. A request is answered after a while with 20 pods, whatever it is,
-on connections that are kept. `hung` addresses take requests and never answer.
+All of them listen on one port. A request is answered after a while with 20 pods, on connections
+that are kept; one for events with as many spans as fast as they are taken, and their end. `hung`
+addresses take requests and never answer.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from attrs import define, field
 PODS = 20
 FIRST = ipaddress.ip_address("127.1.0.1")
 ANSWER_SECONDS = 0.020
+SPANS = 2000
 
 
 def address(number: int) -> str:
@@ -50,34 +52,70 @@ def _container(node: str, number: int) -> dict[str, object]:
     }
 
 
+def events(node: str) -> bytes:
+    """Write a stream of spans as a node does."""
+    span = {
+        "time": "2026-11-20T20:15:03.224021911Z",
+        "start_ns": 1795205703224021911,
+        "duration_ns": 9216,
+        "node": node,
+        "namespace": "default",
+        "pod": "web-0",
+        "container": "main",
+        "container_id": "4f1c6d" * 10,
+        "pid": 4000,
+        "tid": 4001,
+        "command": "nginx",
+        "name": "openat",
+        "result": -2,
+        "error": "ENOENT",
+        "events": 2,
+        "arguments": {"dfd": "AT_FDCWD", "filename": "0x7f0e", "flags": "O_RDONLY", "mode": "0o0"},
+    }
+    first = {"stream": "open", "id": "1", "state": "running"}
+    last = {"stream": "end", "reason": "stopped", "state": "stopped", "error": "", "statistics": {}}
+    lines = [json.dumps(first), *[json.dumps(span, separators=(",", ":"))] * SPANS]
+    return "\n".join([*lines, json.dumps(last), ""]).encode()
+
+
+def head(content_type: str, more: str) -> bytes:
+    """Write the head of an answer."""
+    return f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n{more}\r\n\r\n".encode()
+
+
 @define(eq=False)
 class Connection(asyncio.Protocol):
     """Answers each request on a connection after a while."""
 
     hung: int
+    _node: str = ""
     _answer: bytes = b""
     _transport: asyncio.Transport | None = field(default=None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Make up the answer of the node that was called."""
+        """Note which node was called."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         host = transport.get_extra_info("sockname")[0]
         number = int(ipaddress.ip_address(host)) - int(FIRST)
-        if number >= self.hung:
-            body = pods(f"node-{number}")
-            head = (
-                f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-            )
-            self._answer = f"{head}\r\n\r\n".encode() + body
+        self._node = f"node-{number}" if number >= self.hung else ""
 
     def data_received(self, data: bytes) -> None:
-        """Answer later; a request has no body."""
-        if data.endswith(b"\r\n\r\n") and self._answer:
+        """Answer; a request has no body."""
+        if not data.endswith(b"\r\n\r\n") or not self._node or not self._transport:
+            return
+        if b"/events" in data.partition(b"\r\n")[0]:
+            stream = head("application/x-ndjson", "Connection: close") + events(self._node)
+            self._transport.write(stream)
+            self._transport.close()
+        else:
             asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._write)
 
     def _write(self) -> None:
         if self._transport and not self._transport.is_closing():
+            if not self._answer:
+                body = pods(self._node)
+                self._answer = head("application/json", f"Content-Length: {len(body)}") + body
             self._transport.write(self._answer)
 
 
