@@ -43,6 +43,9 @@ OF_A_SESSION = """
 """
 
 
+CALM = "import time\nwhile True: time.sleep(0.1)"
+
+
 @frozen
 class Cluster:
     """The URLs of both roles, and the id of a session that both know."""
@@ -54,7 +57,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(start_node: StartNode, start_box: StartBox, start_svc: StartSvc) -> Cluster:
-    box = start_box()
+    box = start_box(CALM)
     nodes = [start_node("--max-request-rate", "10000") for _ in range(2)]
     svc = start_svc(*nodes, flags=("--max-request-rate", "10000"))
     body = {"pod": box.pod(nodes[0]), "trace-hook": "trace_syscalls", "exporters": []}
