@@ -16,6 +16,7 @@ from container_tracer.domain.model.access import (
 )
 from container_tracer.domain.model.access_reviews import ReviewedAccess
 from container_tracer.domain.services.reviewed_access import ReviewedAccessControl
+from container_tracer.fakes.access_control import FakeAccessControl
 from container_tracer.fakes.access_reviews import FakeAccessReviews
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.ports.access_control import AccessControl
@@ -53,7 +54,15 @@ def cluster(_: Path) -> AccessControl:
     return ReviewedAccessControl(reviews=reviews, clock=FakeClock())
 
 
-@pytest.fixture(params=[token_file, cluster])
+def fake(_: Path) -> AccessControl:
+    return FakeAccessControl(
+        tokens={ADMIN: "admin", LIMITED: "limited"},
+        hooks={"limited": ("trace_syscalls",)},
+        namespaces={"limited": ("shop",)},
+    )
+
+
+@pytest.fixture(params=[token_file, cluster, fake])
 def access(request: pytest.FixtureRequest, tmp_path: Path) -> AccessControl:
     made: AccessControl = request.param(tmp_path)
     return made

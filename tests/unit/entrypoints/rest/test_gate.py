@@ -25,6 +25,7 @@ from container_tracer.entrypoints.rest.serving import serving
 from container_tracer.entrypoints.svc.settings import read_settings
 from container_tracer.entrypoints.svc.wiring import SvcWiring
 from container_tracer.entrypoints.values import Address, UnixAddress
+from container_tracer.fakes.access_control import FakeAccessControl
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.node_client import FakeNodeClient
 from tests.unit.entrypoints.conftest import node_behind
@@ -283,3 +284,13 @@ async def test_a_body_that_is_too_large_is_read_by_no_handler(serve: Serve, gate
                 "/v1/trace-session", data=too_much, headers=headers
             ) as answer:
                 assert answer.status == status
+
+
+async def test_while_nobody_can_decide_nobody_comes_in(serve: Serve) -> None:
+    access = FakeAccessControl(tokens={ADMIN: "ci"}, away=True)
+    async with serve(Gate(access=access)) as server:
+        for method, path in server.guarded:
+            answer = await server.ask(method, path, Authorization=f"Bearer {ADMIN}")
+            assert (answer.status, method, path) == (503, method, path)
+        assert access.questions == []
+        assert (await server.ask("GET", "/healthz")).status == 200
