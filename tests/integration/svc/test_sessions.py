@@ -12,7 +12,7 @@ pytestmark = pytest.mark.kernel
 def test_a_session_lives_on_all_nodes_by_one_id(
     start_node: StartNode, start_box: StartBox, start_svc: StartSvc
 ) -> None:
-    nodes, box = [start_node(), start_node()], start_box()
+    box, nodes = start_box(), [start_node(), start_node()]
     (pod,) = {box.pod(node) for node in nodes}
     svc = start_svc(*nodes)
     names = {node.name for node in nodes}
@@ -64,7 +64,7 @@ def test_a_session_lives_on_all_nodes_by_one_id(
 def test_a_node_that_cannot_be_reached_is_named_in_every_answer(
     start_node: StartNode, start_box: StartBox, start_svc: StartSvc
 ) -> None:
-    node, box = start_node(), start_box()
+    box, node = start_box(), start_node()
     pod = box.pod(node)
     svc = start_svc(node, f"dead=127.0.0.1:{free_port()}")
 
