@@ -6,8 +6,6 @@ from dependency_injector import containers, providers
 from sanic import Blueprint
 
 from ...adapters.http.node_client import HttpNodeClient, NodeTls
-from ...adapters.kubernetes.node_directory import KubernetesNodeDirectory
-from ...adapters.kubernetes.settings import KubernetesSettings
 from ...adapters.memory.node_directory import FixedNodeDirectory
 from ...adapters.system.clock import SystemClock
 from ...domain.model.nodes import Nodes
@@ -46,6 +44,10 @@ FOR_NODES = 0.98
 def _directory(settings: SvcSettings) -> NodeDirectory:
     if settings.nodes:
         return FixedNodeDirectory(Nodes(ready=settings.nodes))
+    # Its library takes more memory than all the rest.
+    from ...adapters.kubernetes.node_directory import KubernetesNodeDirectory  # noqa: PLC0415
+    from ...adapters.kubernetes.settings import KubernetesSettings  # noqa: PLC0415
+
     return KubernetesNodeDirectory(
         settings=KubernetesSettings(
             kubeconfig=str(settings.kubeconfig or ""), namespace=settings.namespace
