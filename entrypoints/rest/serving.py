@@ -16,7 +16,7 @@ from sanic.server.async_server import AsyncioServer
 
 from .connection import ClientConnection
 from .context import App
-from .tls import HANDSHAKE_SECONDS
+from .tls import GOODBYE_SECONDS, HANDSHAKE_SECONDS
 
 _CHECK_SECONDS = 0.02
 
@@ -36,12 +36,15 @@ async def serving(
     Idle connections are closed at once when the block ends; requests that are still being
     answered after `grace_seconds` are cut off.
     """
-    handshake = {"ssl_handshake_timeout": HANDSHAKE_SECONDS} if tls else {}
+    patience = {
+        "ssl_handshake_timeout": HANDSHAKE_SECONDS,
+        "ssl_shutdown_timeout": GOODBYE_SECONDS,
+    }
     server = await app.create_server(
         sock=sock,
         ssl=tls,
         protocol=ClientConnection,
-        asyncio_server_kwargs={"start_serving": False, **handshake},
+        asyncio_server_kwargs={"start_serving": False, **(patience if tls else {})},
     )
     if server is None or server.server is None:
         raise RuntimeError("Sanic made no server.")

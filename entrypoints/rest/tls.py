@@ -25,6 +25,9 @@ WARN_SECONDS = 7 * 24 * 3600
 HANDSHAKE_SECONDS = 10.0
 """How long a client may take to agree on keys; who says nothing is let go of then."""
 
+GOODBYE_SECONDS = 1.0
+"""How long a client may take to agree that its connection ends."""
+
 _DAY_SECONDS = 24 * 3600
 _MINUTE_SECONDS = 60
 
