@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -151,3 +152,18 @@ async def test_a_slow_reader_of_a_stream_slows_the_nodes_and_svc_keeps_little(
         assert sum(one.sent for one in floods) > sent
     await until(lambda: all(one.left for one in floods), "svc to hang up on all nodes")
     assert (await svc.asked("/readyz")).status == 200
+
+
+async def test_a_signal_ends_streams_with_their_end_and_says_that_the_session_goes_on(
+    start_rough: StartRough, start_svc: StartSvc
+) -> None:
+    good = await start_rough(held)
+    svc = start_svc(*places(good=good))
+    async with events(svc.url, "7") as answer:
+        assert json.loads(await answer.content.readline())["stream"] == "open"
+        svc.process.send_signal(signal.SIGTERM)
+        *_, last = [line async for line in lines(answer)]
+    assert (last["stream"], last["state"]) == ("end", "running")
+    assert last["reason"] == "tracer-svc shut down; the session goes on"
+    assert await asyncio.to_thread(svc.process.wait, 20) == 0
+    assert "Traceback" not in svc.log.read_text()

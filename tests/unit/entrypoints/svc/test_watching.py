@@ -1,7 +1,9 @@
 """Live spans of many nodes over HTTP: in both forms, and whatever becomes of nodes and clients."""
 
 import asyncio
+import itertools
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -141,6 +143,23 @@ async def test_a_client_that_goes_leaves_nothing_behind(svc: Any, held: asyncio.
     (line,) = [line for line in logs if line["event"] == "stream.ended"]
     assert (line["by"], line["path"], line["nodes"], line["spans"]) == ("client", PATH, 2, 1)
     assert [line for line in logs if line["log_level"] in ("warning", "error")] == []
+
+
+async def test_a_client_that_takes_nothing_for_so_long_is_cut_off(svc: Any) -> None:
+    svc.app.config.update({"RESPONSE_TIMEOUT": 0.3})
+    endless = itertools.chain([OPEN], itertools.repeat(1000 * SPAN))
+    svc.client.streams = {"a": FakeNodeStream(pieces=endless)}
+    with socket.socket() as client, capture_logs() as logs:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", svc.port))
+        client.sendall(f"GET {PATH}?node=a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        async with asyncio.timeout(10):
+            while not [line for line in logs if line["event"] == "stream.ended"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    await until_nobody_watches(svc)
+    (line,) = [line for line in logs if line["event"] == "stream.ended"]
+    assert (line["by"], line["spans"] > 0) == ("client", True)
+    assert [line for line in logs if line["log_level"] == "error"] == []
 
 
 async def test_a_stream_that_ends_is_a_line_in_the_log(svc: Any) -> None:
