@@ -1,17 +1,21 @@
 """Asking every node at once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
-from attrs import define
+import structlog
+from attrs import define, field
 
 from ...ports.errors import NodesFailed, NodeUnreachable, NoNodes
 from ...ports.node_client import NodeAnswer, NodeClient, NodeRequest
 from ..model.broadcast import NodeRefusal, Replies
 from ..model.node_choice import chosen_nodes
 from ..model.node_errors import sentence
-from ..model.node_reply import NodeReply, failed, read_reply, without_body
+from ..model.node_reply import NodeReply, Outcome, failed, read_reply, without_body
 from ..model.nodes import Node, Nodes
+
+_log = structlog.get_logger()
 
 MAX_ANSWERS_BYTES = 64 * 2**20
 """How much the answers of all nodes to one request may be together."""
@@ -37,7 +41,7 @@ class Broadcast:
 
     `nodes` tells which there are, `node_seconds` is how long each may take, `request_seconds`
     how long all of them may, and `max_bytes` how much they may answer together. `stale` says why
-    `nodes` may not be those there are.
+    `nodes` may not be those there are. `outcomes` counts what came of all requests to nodes.
     """
 
     nodes: Callable[[], Nodes]
@@ -46,6 +50,7 @@ class Broadcast:
     request_seconds: float = 15.0
     max_bytes: int = MAX_ANSWERS_BYTES
     stale: Callable[[], str] = str
+    outcomes: Counter[Outcome] = field(factory=Counter)
 
     def chosen(self, patterns: Sequence[str] = ()) -> Nodes:
         """Return the nodes that are meant; raise `UnknownNode`, or `NoNodes` if none is ready."""
@@ -61,8 +66,16 @@ class Broadcast:
         """
         nodes = self.chosen(patterns)
         room = _Room(self.max_bytes)
-        replies = await asyncio.gather(*(self._ask(one, request, room) for one in nodes.ready))
-        return Replies(all=sorted(replies, key=lambda one: one.node), unready=nodes.unready)
+        answers = await asyncio.gather(*(self._ask(one, request, room) for one in nodes.ready))
+        replies = Replies(all=sorted(answers, key=lambda one: one.node), unready=nodes.unready)
+        self._note(replies)
+        return replies
+
+    def _note(self, replies: Replies) -> None:
+        self.outcomes.update(one.outcome for one in replies.all)
+        if failed_nodes := replies.failed:
+            said = sentence([one.error for one in failed_nodes])
+            _log.warning("broadcast.nodes_failed", nodes=len(failed_nodes), said=said)
 
     async def _ask(self, node: Node, request: NodeRequest, room: _Room) -> NodeReply:
         seconds = min(self.node_seconds, self.request_seconds)

@@ -30,6 +30,7 @@ from ..rest.metrics import Metrics
 from ..rest.own_span_metrics import OwnSpanMetrics
 from ..rest.tls import TlsUses, tls_uses
 from ..rest.tls_metrics import TlsMetrics
+from .broadcast_metrics import BroadcastMetrics
 from .context import SvcContext
 from .node_errors import tell_node_errors
 from .roster_metrics import RosterMetrics
@@ -149,6 +150,7 @@ class SvcWiring(containers.DeclarativeContainer):
             providers.Factory(AccessMetrics, access),
             providers.Factory(OwnSpanMetrics, spans),
             providers.Factory(RosterMetrics, roster),
+            providers.Factory(BroadcastMetrics, broadcast),
             providers.Factory(StreamMetrics, streams),
         ),
     )

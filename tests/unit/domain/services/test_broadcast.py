@@ -4,9 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from container_tracer.domain.model.broadcast import NodeRefusal
 from container_tracer.domain.model.node_choice import UnknownNode
+from container_tracer.domain.model.node_reply import Outcome
 from container_tracer.domain.model.nodes import Node, Nodes
 from container_tracer.domain.services import broadcast as module
 from container_tracer.domain.services.broadcast import Broadcast, check
@@ -75,6 +77,19 @@ async def test_without_a_node_that_is_ready_the_reason_is_told() -> None:
         await broadcast(FakeNodeClient(), nodes()).ask(PODS)
     with pytest.raises(NoNodes, match="a: image is being pulled"):
         await broadcast(FakeNodeClient(), nodes(a="image is being pulled")).ask(PODS)
+
+
+async def test_what_came_of_asking_is_counted_and_failures_are_logged() -> None:
+    absent = NodeAnswer(status=404, content_type="application/problem+json", body=b"{}")
+    client = FakeNodeClient(answers={"a": FULL, "b": absent})
+    one = broadcast(client, nodes("a", "b", "c"))
+    with capture_logs() as logs:
+        for _ in range(2):
+            await one.ask(PODS)
+    assert one.outcomes == {Outcome.DONE: 2, Outcome.ABSENT: 2, Outcome.FAILED: 2}
+    assert [(line["event"], line["nodes"], line["said"]) for line in logs] == [
+        ("broadcast.nodes_failed", 1, "c: refuses connections")
+    ] * 2
 
 
 async def test_where_every_node_fails_they_are_named() -> None:

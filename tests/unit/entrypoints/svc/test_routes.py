@@ -213,6 +213,15 @@ async def test_a_session_whose_client_hangs_up_is_deleted_where_it_was_made(svc:
     }
 
 
+async def test_metrics_count_what_came_of_asking_nodes(svc: Any) -> None:
+    svc.client.answers["b"] = NodeUnreachable("is away")
+    await svc.ask("GET", "/v1/pods")
+    shown = (await svc.ask("GET", "/metrics")).body.decode()
+    assert 'container_tracer_node_requests_total{outcome="done"} 1.0' in shown
+    assert 'container_tracer_node_requests_total{outcome="failed"} 1.0' in shown
+    assert 'container_tracer_node_requests_total{outcome="refused"} 0.0' in shown
+
+
 async def test_the_probes_tell_how_it_is(svc: Any) -> None:
     assert (await svc.ask("GET", "/healthz")).json == {"status": "ok"}
     svc.unready(c="starts")
