@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.DEFAULT_GOAL := tracer
+.DEFAULT_GOAL := all
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +12,10 @@ IMAGES ?= container-tracer
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 BUILDER ?= $(firstword $(notdir $(shell command -v docker podman buildah)))
 
-.PHONY: tracer service docker docker_tracer docker_service rootfs install demo test bench lint types format lock clean
+.PHONY: all tracer service docker docker_tracer docker_service rootfs install demo test bench lint types format lock clean
+
+## all: both roles, in .venv
+all: tracer service
 
 ## tracer: everything that tracer-node needs, in .venv
 tracer: $(VENV)/installed
