@@ -177,7 +177,7 @@ MALFORMED = (
 def test_without_an_exporter_svc_invents_no_parent_and_what_cannot_be_read_is_ignored(
     start_node: StartNode, start_box: StartBox, start_svc: StartSvc
 ) -> None:
-    nodes, pod, svc = together(start_node, start_box, start_svc)
+    _, pod, svc = together(start_node, start_box, start_svc)
     # One trace for all of the group, although nobody was told of one.
     _, (trace,) = run_once(svc, pod, MALFORMED[0])
     assert trace not in (TRACE, "")
@@ -189,4 +189,3 @@ def test_without_an_exporter_svc_invents_no_parent_and_what_cannot_be_read_is_ig
         assert svc.ask("POST", "/v1/trace-session", unmatched, headers).status == 404
         assert svc.ask("PUT", item, {"Run": True}, headers).status == 404
         assert svc.ask("DELETE", item, headers=headers).status == 404
-    assert not any(node.sources() for node in nodes)
