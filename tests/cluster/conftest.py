@@ -27,6 +27,7 @@ from container_tracer.fakes.kubernetes.manifests import (
     tracer_pod,
     tracer_service,
 )
+from container_tracer.fakes.kubernetes.portforward import FakePortForward
 from container_tracer.ports.errors import ClusterUnavailable
 
 REAL = os.environ.get("CONTAINER_TRACER_TEST_CLUSTER") == "1"
@@ -119,4 +120,5 @@ async def _kubeconfig(folder: Path) -> AsyncIterator[str]:
         yield KubernetesSettings().kubeconfig_paths
         return
     async with FakeKubernetesApi() as api:
+        api.subresources["pods", "portforward"] = FakePortForward(objects=api.objects)
         yield str(api.write_kubeconfig(folder / "kubeconfig"))
