@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from ..rest.routing import node_openapi
 from .node_errors import NODE_ERRORS_HEADER
+from .stream_description import describe_streams
 
 Json: TypeAlias = dict[str, Any]
 
@@ -91,6 +92,7 @@ def svc_description() -> Json:
     parts["schemas"] |= {"NodeError": _NODE_ERROR, "Nodes": _nodes(), "Node": _NODE}
     parts["responses"] |= {"NodesFailed": _nodes_failed(), "UnknownNode": _unknown_node()}
     _describe_answers(parts["schemas"])
+    describe_streams(parts["schemas"])
     api["paths"]["/v1/nodes"] = {"get": _list_nodes(api["paths"]["/v1/trace-hooks"]["get"])}
     for path, operations in api["paths"].items():
         if path.startswith("/v1/"):

@@ -12,9 +12,12 @@ from container_tracer.entrypoints.rest.errors import STATUS
 from container_tracer.entrypoints.rest.middleware import openapi_path
 from container_tracer.entrypoints.rest.routing import node_openapi
 from container_tracer.entrypoints.svc.description import svc_description
+from container_tracer.fakes.node_client import FakeNodeStream
 from container_tracer.ports.errors import NodeUnreachable
 from container_tracer.ports.node_client import NodeAnswer
 
+EVENTS = "/v1/trace-session/7/events"
+NDJSON = {"Accept": "application/x-ndjson"}
 API = svc_description()
 NODE: dict[str, Any] = json.loads(node_openapi())
 
@@ -118,3 +121,29 @@ async def test_real_answers_fit(
     validator(content["schema"]).validate(whole)
     optional = {"X-Tracer-Node-Errors"}
     assert set(described["headers"]) - optional <= set(answer.headers)
+
+
+def told(kind: str, **body: Any) -> bytes:
+    return json.dumps({"stream": kind, **body}).encode() + b"\n"
+
+
+async def test_lines_of_streams_are_as_described(svc: Any) -> None:
+    schemas = API["components"]["schemas"]
+    where = dict.fromkeys(("namespace", "pod", "container", "container_id"), "x")
+    lines = [
+        told("open", id="1", state="running"),
+        told("heartbeat", time="2026-01-01T00:00:01Z", spans=1, lost=0, dropped=0, containers=1),
+        told("container", change="joined", containers=2, **where),
+        told("dropped", spans=1, events=2),
+    ]
+    numbers = schemas["Session"]["example"]["Statistics"]
+    end = told("end", reason="over", state="stopped", error="", statistics=numbers)
+    svc.client.streams = {"a": FakeNodeStream(pieces=[*lines, end])}
+    whole = await svc.ask("GET", f"{EVENTS}?node=a", headers=NDJSON)
+    svc.client.streams = {"a": FakeNodeStream(pieces=lines)}
+    broken = await svc.ask("GET", f"{EVENTS}?node=a", headers=NDJSON)
+    shown = [json.loads(line) for got in (whole, broken) for line in got.body.splitlines()]
+    assert {"open", "container", "dropped", "node-error", "end"} <= {one["stream"] for one in shown}
+    line = validator({"$ref": "#/components/schemas/StreamLine"})
+    for one in shown:
+        line.validate(one)
