@@ -16,11 +16,14 @@ Said: TypeAlias = NodeAnswer | NodeUnreachable | Callable[[NodeRequest], NodeAns
 
 @frozen(kw_only=True)
 class FakeNodeStream:
-    """An answer that goes on: `pieces`, then its end, or the failure among them."""
+    """An answer that goes on: `pieces`, then its end, or the failure among them.
+
+    At an event among the pieces it waits until that is set.
+    """
 
     status: int = 200
     content_type: str = "application/x-ndjson"
-    pieces: Iterable[bytes | NodeUnreachable] = ()
+    pieces: Iterable[bytes | NodeUnreachable | asyncio.Event] = ()
     hold: asyncio.Event | None = None
 
     async def body(self) -> bytes:
@@ -32,7 +35,10 @@ class FakeNodeStream:
         for piece in self.pieces:
             if isinstance(piece, NodeUnreachable):
                 raise piece
-            yield piece
+            if isinstance(piece, asyncio.Event):
+                await piece.wait()
+            else:
+                yield piece
         if self.hold:
             await self.hold.wait()
 
@@ -42,7 +48,7 @@ class FakeNodeClient:
     """Answers with `answers` and `streams`, by name of the node; others cannot be reached.
 
     A node in `hanging` answers only when its event is set, or is late. `asked` is what was asked,
-    `cancelled` whom somebody hung up on. State is public.
+    `cancelled` whom somebody hung up on, `streaming` whose streams are open. State is public.
     """
 
     answers: dict[str, Said] = field(factory=dict)
@@ -50,6 +56,7 @@ class FakeNodeClient:
     hanging: dict[str, asyncio.Event] = field(factory=dict)
     asked: list[tuple[str, NodeRequest]] = field(factory=list)
     cancelled: list[str] = field(factory=list)
+    streaming: list[str] = field(factory=list)
     closed: bool = False
 
     async def ask(self, node: Node, request: NodeRequest, *, seconds: float) -> NodeAnswer:
@@ -71,7 +78,11 @@ class FakeNodeClient:
         await self._hang(node.name, seconds)
         if node.name not in self.streams:
             raise NodeUnreachable("refuses connections")
-        yield self.streams[node.name]
+        self.streaming.append(node.name)
+        try:
+            yield self.streams[node.name]
+        finally:
+            self.streaming.remove(node.name)
 
     async def close(self) -> None:
         """Remember it."""

@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from attrs import define, field
 
 from container_tracer.domain.model.node_reply import Outcome
 from container_tracer.domain.model.nodes import Node
@@ -20,8 +18,9 @@ from container_tracer.domain.services.merged_events import (
     MergedStreams,
 )
 from container_tracer.fakes.clock import FakeClock
+from container_tracer.fakes.node_client import FakeNodeClient, FakeNodeStream
 from container_tracer.ports.errors import NodeUnreachable
-from container_tracer.ports.node_client import NodeAnswer, NodeRequest
+from container_tracer.ports.node_client import NodeRequest
 
 REQUEST = NodeRequest(method="GET", target="/v1/trace-session/42/events")
 SPAN = b'{"name":"read"}\n'
@@ -35,81 +34,23 @@ OPEN = line("open", id="1", state="running")
 END = line("end", reason="stopped by request", state="stopped", error="", statistics={"Spans": 1})
 
 
-@define
-class Script:
-    """What a node sends; None is waited at until the test lets it `go` on."""
-
-    chunks: Iterable[bytes | None] = (OPEN, SPAN, END)
-    status: int = 200
-    content_type: str = "application/x-ndjson"
-    unreachable: str = ""
-    breaks: str = ""
-    sent: int = 0
-    closed: bool = False
-    go: asyncio.Event = field(factory=asyncio.Event)
-
-    async def body(self) -> bytes:
-        return b"".join(chunk for chunk in self.chunks if chunk)
-
-    async def chunks_(self) -> AsyncIterator[bytes]:
-        for chunk in self.chunks:
-            if chunk is None:
-                await self.go.wait()
-            else:
-                self.sent += 1
-                yield chunk
-        if self.breaks:
-            raise NodeUnreachable(self.breaks)
+def streams_of(**streams: FakeNodeStream) -> MergedStreams:
+    client = FakeNodeClient(streams=streams)
+    return MergedStreams(client=client, clock=SlowClock(), node_seconds=5)
 
 
-@define
-class ScriptedStream:
-    """A script as the port has it."""
-
-    script: Script
-
-    @property
-    def status(self) -> int:
-        return self.script.status
-
-    @property
-    def content_type(self) -> str:
-        return self.script.content_type
-
-    async def body(self) -> bytes:
-        return await self.script.body()
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        return self.script.chunks_()
+def client_of(streams: MergedStreams) -> FakeNodeClient:
+    assert isinstance(streams.client, FakeNodeClient)
+    return streams.client
 
 
-@define
-class ScriptedNodes:
-    """Nodes that stream what their scripts say."""
-
-    scripts: dict[str, Script]
-
-    async def ask(self, node: Node, request: NodeRequest, *, seconds: float) -> NodeAnswer:
-        raise NotImplementedError
-
-    @asynccontextmanager
-    async def stream(
-        self, node: Node, request: NodeRequest, *, seconds: float, silence_seconds: float
-    ) -> AsyncIterator[ScriptedStream]:
-        assert (request, silence_seconds > seconds) == (REQUEST, True)
-        script = self.scripts[node.name]
-        if script.unreachable:
-            raise NodeUnreachable(script.unreachable)
-        try:
-            yield ScriptedStream(script)
-        finally:
-            script.closed = True
-
-    async def close(self) -> None: ...
+def sends(*pieces: bytes | NodeUnreachable | asyncio.Event) -> FakeNodeStream:
+    return FakeNodeStream(pieces=pieces)
 
 
-def streams_of(**scripts: Script) -> MergedStreams:
-    return MergedStreams(client=ScriptedNodes(scripts), clock=SlowClock(), node_seconds=5)
+def waits(*pieces: bytes) -> FakeNodeStream:
+    """Send this, and then nothing for ever."""
+    return sends(*pieces, asyncio.Event())
 
 
 class SlowClock(FakeClock):
@@ -124,9 +65,8 @@ def nodes(*names: str) -> list[Node]:
     return [Node(name=name, host="10.0.0.1", port=8080) for name in names]
 
 
-def watching(streams: MergedStreams) -> Any:
-    assert isinstance(streams.client, ScriptedNodes)
-    names = streams.client.scripts
+def watching(streams: MergedStreams, *others: str) -> Any:
+    names = (*client_of(streams).streams, *others)
     return streams.watching(nodes(*names), REQUEST, session_id="42")
 
 
@@ -139,7 +79,7 @@ def kinds(items: Iterable[bytes | Told]) -> list[str]:
 
 
 async def test_the_streams_of_all_nodes_are_one_with_one_opening_and_one_end() -> None:
-    streams = streams_of(a=Script(), b=Script([OPEN, SPAN + SPAN, END]))
+    streams = streams_of(a=sends(OPEN, SPAN, END), b=sends(OPEN, SPAN + SPAN, END))
     async with watching(streams) as stream:
         first, *middle, last = await read(stream)
     assert first == Told(
@@ -152,12 +92,12 @@ async def test_the_streams_of_all_nodes_are_one_with_one_opening_and_one_end() -
 
 
 async def test_nothing_is_told_before_every_node_has_opened() -> None:
-    slow = Script([None, OPEN, END])
-    streams = streams_of(a=Script(), b=slow)
+    go = asyncio.Event()
+    streams = streams_of(a=sends(OPEN, SPAN, END), b=sends(go, OPEN, END))
     opening = asyncio.create_task(watching(streams).__aenter__())
     await asyncio.sleep(0)
     assert not (await asyncio.wait([opening], timeout=0.05))[0]
-    slow.go.set()
+    go.set()
     stream = await opening
     assert kinds(await read(stream)) == ["open", "spans", "end"]
     await stream.close()
@@ -165,18 +105,21 @@ async def test_nothing_is_told_before_every_node_has_opened() -> None:
 
 async def test_nodes_without_the_session_or_without_an_answer_are_refusals() -> None:
     streams = streams_of(
-        a=Script(),
-        b=Script([b'{"detail": "There is none."}'], 404, "application/problem+json"),
-        c=Script(unreachable="cannot be reached: connection refused"),
-        d=Script([b"<html>"], content_type="text/html"),
-        e=Script([SPAN]),
-        f=Script([]),
+        a=sends(OPEN, SPAN, END),
+        b=FakeNodeStream(
+            status=404,
+            content_type="application/problem+json",
+            pieces=[b'{"detail": "There is none."}'],
+        ),
+        d=FakeNodeStream(content_type="text/html", pieces=[b"<html>"]),
+        e=sends(SPAN),
+        f=sends(),
     )
-    async with watching(streams) as stream:
+    async with watching(streams, "c") as stream:
         assert kinds(await read(stream)) == ["open", "spans", "end"]
     assert {name: reply.detail for name, reply in stream.refusals.items()} == {
         "b": "There is none.",
-        "c": "cannot be reached: connection refused",
+        "c": "refuses connections",
         "d": "its stream cannot be understood: it answers without a stream of events",
         "e": "its stream cannot be understood: it does not begin with its opening",
         "f": "its stream cannot be understood: it stops without an end",
@@ -186,7 +129,7 @@ async def test_nodes_without_the_session_or_without_an_answer_are_refusals() -> 
 
 
 async def test_a_node_that_does_not_begin_in_time_is_left_out() -> None:
-    streams = streams_of(a=Script(), b=Script([None, OPEN]))
+    streams = streams_of(a=sends(OPEN, SPAN, END), b=sends(asyncio.Event(), OPEN))
     streams.node_seconds = 0.05
     async with watching(streams) as stream:
         assert kinds(await read(stream)) == ["open", "spans", "end"]
@@ -194,17 +137,17 @@ async def test_a_node_that_does_not_begin_in_time_is_left_out() -> None:
 
 
 async def test_a_node_that_breaks_off_does_not_end_the_others() -> None:
-    other = Script([OPEN, None, SPAN, END])
+    go = asyncio.Event()
     streams = streams_of(
-        a=other,
-        b=Script([OPEN], breaks="ended the connection"),
-        c=Script([OPEN, b'{"stream": oops}\n']),
-        d=Script([OPEN, SPAN]),
+        a=sends(OPEN, go, SPAN, END),
+        b=sends(OPEN, NodeUnreachable("ended the connection")),
+        c=sends(OPEN, b'{"stream": oops}\n'),
+        d=sends(OPEN, SPAN),
     )
     async with watching(streams) as stream:
         items = stream.items()
         told = [await anext(items) for _ in range(5)]
-        other.go.set()
+        go.set()
         told += [item async for item in items]
     assert kinds(told)[:1] + kinds(told)[-2:] == ["open", "spans", "end"]
     end = told[-1]
@@ -221,7 +164,7 @@ async def test_a_node_that_breaks_off_does_not_end_the_others() -> None:
 
 
 async def test_a_fault_of_ours_ends_one_leg_and_is_told() -> None:
-    streams = streams_of(a=Script([OPEN, "no bytes"]))  # type: ignore[list-item]
+    streams = streams_of(a=sends(OPEN, "no bytes"))  # type: ignore[arg-type]
     async with watching(streams) as stream:
         _, error, _ = await read(stream)
     assert isinstance(error, Told)
@@ -229,61 +172,67 @@ async def test_a_fault_of_ours_ends_one_leg_and_is_told() -> None:
 
 
 async def test_a_client_that_reads_nothing_stops_the_nodes_and_holds_little() -> None:
-    script = Script([OPEN, *[SPAN] * 10_000, END])
-    streams = streams_of(a=script)
+    sent: list[bytes] = []
+
+    def flood() -> Iterator[bytes]:
+        for piece in (OPEN, *[SPAN] * 10_000, END):
+            sent.append(piece)
+            yield piece
+
+    streams = streams_of(a=FakeNodeStream(pieces=flood()))
     async with watching(streams) as stream:
         items = stream.items()
         await anext(items)
         for _ in range(100):
             await asyncio.sleep(0)
-        assert script.sent <= QUEUE_PIECES + 3
+        assert len(sent) <= QUEUE_PIECES + 3
         rest = [item async for item in items]
     assert kinds(rest) == ["spans"] * 10_000 + ["end"]
 
 
 async def test_no_node_waits_for_ever_behind_one_that_sends_much() -> None:
-    flood = Script([OPEN, *[SPAN] * 1000, END])
-    streams = streams_of(a=flood, b=Script([OPEN, b'{"name":"write"}\n', END]))
+    flood = sends(OPEN, *[SPAN] * 1000, END)
+    streams = streams_of(a=flood, b=sends(OPEN, b'{"name":"write"}\n', END))
     async with watching(streams) as stream:
         items = await read(stream)
     assert items.index(b'{"name":"write"}\n') <= QUEUE_PIECES + 3
 
 
 async def test_whoever_goes_leaves_no_connection() -> None:
-    scripts = [Script([OPEN, None]), Script([OPEN, None])]
-    streams = streams_of(a=scripts[0], b=scripts[1])
+    streams = streams_of(a=waits(OPEN), b=waits(OPEN))
     async with watching(streams) as stream:
         await anext(stream.items())
         assert (streams.watchers, stream.legs) == (1, 2)
-    assert [script.closed for script in scripts] == [True, True]
+        assert client_of(streams).streaming == ["a", "b"]
+    assert client_of(streams).streaming == []
     assert (streams.watchers, stream.legs) == (0, 0)
 
 
 async def test_whoever_goes_while_nodes_are_asked_leaves_no_connection() -> None:
-    script = Script([None])
-    streams = streams_of(a=script)
+    streams = streams_of(a=waits())
     opening = asyncio.create_task(watching(streams).__aenter__())
     for _ in range(10):
         await asyncio.sleep(0)
+    assert client_of(streams).streaming == ["a"]
     opening.cancel()
     await asyncio.wait([opening])
-    assert (script.closed, streams.watchers) == (True, 0)
+    assert (client_of(streams).streaming, streams.watchers) == ([], 0)
 
 
 async def test_hearts_beat_while_the_client_listens() -> None:
     beat = line("heartbeat", time="2026-01-01T00:00:01Z", spans=3, containers=1)
-    script = Script([OPEN, beat, None, END])
-    streams = streams_of(a=script)
+    go = asyncio.Event()
+    streams = streams_of(a=sends(OPEN, beat, go, END))
     streams.clock = FakeClock()
     async with watching(streams) as stream:
         items = stream.items()
         assert kinds([await anext(items) for _ in range(4)]) == ["open", *["heartbeat"] * 3]
-        script.go.set()
+        go.set()
         assert kinds([item async for item in items])[-1] == "end"
 
 
 async def test_streams_that_are_stopped_end_with_the_reason_and_so_do_later_ones() -> None:
-    streams = streams_of(a=Script([OPEN, None]))
+    streams = streams_of(a=waits(OPEN))
     async with watching(streams) as stream:
         reading = asyncio.create_task(read(stream))
         await asyncio.sleep(0)
@@ -301,7 +250,7 @@ async def test_more_streams_than_may_be_are_refused(
     limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merged_events, limit, 1)
-    streams = streams_of(a=Script([OPEN, None]), b=Script([OPEN, None]))
+    streams = streams_of(a=waits(OPEN), b=waits(OPEN))
     async with watching(streams):
         with pytest.raises(TooManyWatchers, match="1 streams from 2 nodes are open here already"):
             async with watching(streams):
