@@ -1,6 +1,8 @@
 """Certificates are judged when they are loaded, as peers will judge them."""
 
+import shutil
 import ssl
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,6 +36,19 @@ def test_a_key_of_another_certificate_is_refused(authority: Authority) -> None:
     mixed = KeyPair(certificate=one.certificate, key=other.key)
     with pytest.raises(ValueError, match=r"one.pem' and the key in .*other.key'.*mismatch"):
         show(new_context(Side.SERVER), mixed, Side.SERVER)
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl, to make certificates")
+@pytest.mark.parametrize("side", Side)
+def test_a_certificate_is_for_its_purpose_only(tmp_path: Path, side: Side) -> None:
+    pair = KeyPair(certificate=tmp_path / "one.pem", key=tmp_path / "one.key")
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x"
+    usage = f"extendedKeyUsage={side.name.lower()}Auth"
+    files = ("-keyout", str(pair.key), "-out", str(pair.certificate))
+    subprocess.run([*make.split(), "-addext", usage, *files], check=True, capture_output=True)
+    assert show(new_context(side), pair, side)
+    with pytest.raises(ValueError, match="one.pem' cannot be used: uns[a-z]+ certificate purpose"):
+        show(new_context(side.other), pair, side.other)
 
 
 def test_files_that_hold_something_else_are_refused(authority: Authority) -> None:
