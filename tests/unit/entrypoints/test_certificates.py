@@ -47,7 +47,7 @@ def test_a_certificate_is_for_its_purpose_only(tmp_path: Path, side: Side) -> No
     files = ("-keyout", str(pair.key), "-out", str(pair.certificate))
     subprocess.run([*make.split(), "-addext", usage, *files], check=True, capture_output=True)
     assert show(new_context(side), pair, side)
-    with pytest.raises(ValueError, match="one.pem' cannot be used: uns[a-z]+ certificate purpose"):
+    with pytest.raises(ValueError, match=r"cannot be used: uns[a-z]+ certificate purpose"):
         show(new_context(side.other), pair, side.other)
 
 
