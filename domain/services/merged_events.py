@@ -21,8 +21,9 @@ from .node_leg import Arrived, BrokeOff, NodeLeg
 
 MAX_STREAMS = 256
 
-MAX_LEGS = 8192
-"""Connections to nodes, of all streams together; one stream alone may have more."""
+MAX_LEGS = 2048
+"""Connections to nodes, of all streams together; one stream alone may have more. A client that is
+stuck makes each of them hold about 130 KB."""
 
 QUEUE_PIECES = 32
 """So many pieces may wait for a client, each of what a node's connection gave at once."""

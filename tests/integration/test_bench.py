@@ -1,6 +1,7 @@
 """The benchmark's own workload and collector count right, and it leaves nothing behind."""
 
 import gzip
+import json
 import os
 import re
 import shutil
@@ -18,9 +19,10 @@ ROOT = Path(__file__).parents[2]
 INSTANCES = Path("/sys/kernel/tracing/instances")
 sys.path.append(str(ROOT))
 
-from bench import sink, workload  # noqa: E402
+from bench import cluster, sink, workload  # noqa: E402
 from bench.instances import recording  # noqa: E402
 from bench.processes import compiled  # noqa: E402
+from bench.simulated_nodes import PODS, SPANS  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed here")
 
@@ -66,6 +68,23 @@ def test_the_collector_says_what_it_could_not_read(collector: sink.Sink, cut: in
     post(collector.traces_url, body[:-cut])
     post(collector.traces_url, gzip.compress(body), **{"Content-Encoding": "gzip"})
     assert collector.received().unread == 2
+
+
+def test_simulated_nodes_answer_svc_but_for_those_that_hang() -> None:
+    with cluster.simulated(3, hung=1) as nodes, cluster.svc(nodes.named()) as svc:
+        url = f"http://127.0.0.1:{svc.port}"
+        with urllib.request.urlopen(f"{url}/v1/pods?node=node-[12]", timeout=30) as answer:
+            pods = json.load(answer)
+        assert {name.rpartition("-")[0] for name in pods} == {"web-node-1", "web-node-2"}
+        assert len(pods) == 2 * PODS
+        wanted = urllib.request.Request(  # noqa: S310 - loopback
+            f"{url}{cluster.EVENTS_PATH}?node=node-[12]",
+            headers={"Accept": "application/x-ndjson"},
+        )
+        with urllib.request.urlopen(wanted, timeout=30) as answer:  # noqa: S310
+            lines = answer.read().splitlines()
+        assert sum(b'"name":"openat"' in line for line in lines) == 2 * SPANS
+        assert json.loads(lines[-1])["stream"] == "end"
 
 
 @pytest.mark.kernel
