@@ -105,7 +105,11 @@ def problem_of(error: BaseException) -> Problem:
     """Turn whatever ended a request into what its client may know of it."""
     if isinstance(error, NodeRefusal):
         return Problem(
-            status=error.status, title=error.title, detail=str(error), type=error.type_uri
+            status=error.status,
+            title=error.title,
+            detail=str(error),
+            type=error.type_uri,
+            headers=_headers(error),
         )
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is not None and isinstance(error, TracerError):
@@ -135,7 +139,8 @@ def problem_of(error: BaseException) -> Problem:
 
 def _headers(error: TracerError) -> Mapping[str, str]:
     """Say what a client shall do about it, where HTTP has a header for that."""
-    if isinstance(error, Unauthenticated):
+    unknown = isinstance(error, NodeRefusal) and error.status == HTTPStatus.UNAUTHORIZED
+    if unknown or isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="container-tracer"'}
     if isinstance(error, TooManyRequests):
         return {"Retry-After": str(math.ceil(error.retry_after_seconds))}

@@ -188,6 +188,13 @@ async def test_a_problem_of_the_nodes_is_passed_on_whole(svc: Any) -> None:
     assert got.node_errors == {"a": 502, "b": 422}
 
 
+async def test_who_is_unknown_to_nodes_is_told_how_to_make_himself_known(svc: Any) -> None:
+    svc.client.answers = dict.fromkeys("ab", refusal(401, "No token was given."))
+    got = await svc.ask("GET", "/v1/pods")
+    assert (got.status, got.json["detail"]) == (401, "No token was given.")
+    assert got.headers["WWW-Authenticate"].startswith("Bearer")
+
+
 async def test_a_client_that_hangs_up_takes_its_question_back(svc: Any) -> None:
     svc.client.hanging = {"a": asyncio.Event()}
     asking = asyncio.create_task(svc.ask("GET", "/v1/pods"))
