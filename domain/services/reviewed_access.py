@@ -1,13 +1,15 @@
 """Access as a cluster decides it: tokens and rights are reviewed by its API."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from hashlib import sha256
 
 from attrs import define, field
 
 from ...ports.access_reviews import AccessReviews
 from ...ports.clock import Clock
+from ...ports.errors import AccessUndecided
 from ..model.access import (
     EVERYTHING,
     AccessQuestion,
@@ -25,8 +27,35 @@ KEEP_YES_SECONDS = 60.0
 
 KEEP_NO_SECONDS = 10.0
 
-MAX_QUESTIONS = 16
-"""The cluster is asked so much at once."""
+MAX_QUESTIONS = 8
+"""The cluster is asked so many of a kind at once; others wait."""
+
+MAX_WAITING = 512
+"""So many tokens wait at most: who sends made-up ones must not hold up memory."""
+
+MAX_RIGHTS_WAITING = 65536
+"""Rights are those of people who are known; each may be asked about many namespaces."""
+
+
+@define(eq=False)
+class _Turns:
+    """Lets some ask at once, and others wait, up to a number."""
+
+    most: int
+    _waiting: int = 0
+    _asking: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(MAX_QUESTIONS))
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, which is that of the block; raise `AccessUndecided`."""
+        if self._waiting >= self.most:
+            raise AccessUndecided("Too many wait to be let in at once; ask again later.")
+        self._waiting += 1
+        try:
+            async with self._asking:
+                yield
+        finally:
+            self._waiting -= 1
 
 
 def _keep_seconds(answer: object) -> float:
@@ -41,7 +70,8 @@ class ReviewedAccessControl:
     clock: Clock
     _identities: Remembered[bytes, Identity | None] = field(init=False)
     _allowed: Remembered[tuple[Identity, ReviewedAccess], bool] = field(init=False)
-    _questions: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(MAX_QUESTIONS))
+    _tokens: _Turns = field(factory=lambda: _Turns(MAX_WAITING))
+    _rights: _Turns = field(factory=lambda: _Turns(MAX_RIGHTS_WAITING))
 
     def __attrs_post_init__(self) -> None:
         """Remember nothing yet."""
@@ -52,7 +82,7 @@ class ReviewedAccessControl:
         """Tell whose token it is; raise `Unauthenticated` or `AccessUndecided`."""
 
         async def ask() -> Identity | None:
-            async with self._questions:
+            async with self._tokens.turn():
                 return await self.reviews.identity(token)
 
         # Tokens are not kept, only what tells them apart.
@@ -94,7 +124,7 @@ class ReviewedAccessControl:
 
     async def _allows(self, identity: Identity, access: ReviewedAccess) -> bool:
         async def ask() -> bool:
-            async with self._questions:
+            async with self._rights.turn():
                 return await self.reviews.allows(identity, access)
 
         return await self._allowed.get((identity, access), ask)

@@ -141,7 +141,7 @@ class TraceSessions:
         found = [one for one in held if one.session_id == known_as]
         if not found and known_as:
             found = [one for one in held if one.request.group == known_as]
-        return [self.get(one.session_id) for one in found] or [self.get(known_as)]
+        return found or [self.repository.get(known_as)]
 
     async def start(self, session_id: str, *, caller: SpanContext | None = None) -> None:
         """Start a session, in the trace of its caller; one that runs is left alone.

@@ -22,4 +22,4 @@ async def chosen_sessions(
     allowed = await request.ctx.permissions.over(action, service.find(wanted))
     if not allowed:
         raise no_such_session(wanted)
-    return allowed
+    return [service.get(one.session_id) for one in allowed]  # which is what leases wait for

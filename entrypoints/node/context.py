@@ -40,6 +40,9 @@ class Sessions(Protocol):
     async def create(self, request: SessionRequest) -> TraceSession:
         """Make a session, and start it if the request says so."""
 
+    def get(self, session_id: str) -> TraceSession:
+        """Return a session that somebody asks for; raise `UnknownSession`."""
+
     def find(self, known_as: str) -> Sequence[TraceSession]:
         """Return the session of an id, or those of a group; raise `UnknownSession`."""
 

@@ -126,6 +126,16 @@ async def test_one_who_hangs_up_spoils_it_for_nobody(world: World) -> None:
     assert await second == JANE
 
 
+async def test_a_flood_of_tokens_holds_up_nothing_but_itself(world: World) -> None:
+    flood = [world.access.identify(f"made-up-{n}") for n in range(2000)]
+    rights = world.access.rights(JANE, QUESTION)
+    *refused, allowed = await asyncio.gather(*flood, rights, return_exceptions=True)
+    assert allowed == await world.access.rights(JANE, QUESTION)
+    kinds = [type(one) for one in refused]
+    assert kinds.count(Unauthenticated) == 512
+    assert kinds.count(AccessUndecided) == 2000 - 512
+
+
 async def test_it_hangs_up_when_it_is_closed(world: World) -> None:
     await world.access.close()
     assert world.reviews.closed
