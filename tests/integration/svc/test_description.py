@@ -16,7 +16,7 @@ from tests.integration.node.conftest import StartBox, StartNode
 
 from .conftest import StartSvc
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
 
 CHECKS = (
     "not_a_server_error",
