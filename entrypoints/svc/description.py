@@ -143,13 +143,17 @@ def _describe_server(paths: Json, parts: Json) -> None:
             "status": {"type": "string", "description": "How it is.", "enum": ["ok", "ready"]},
             "nodes": {"type": "integer", "minimum": 0, "description": "Nodes that are asked."},
             "unready": {"type": "integer", "minimum": 0, "description": "Nodes not ready."},
+            "stale": {
+                "type": "string",
+                "description": "Why the nodes may be others by now; empty if they are not.",
+            },
         },
         "example": {"status": "ok"},
     }
     readyz: Json = paths["/readyz"]["get"]
     readyz["summary"] = "Tell whether the nodes are known"
     (media,) = readyz["responses"]["200"]["content"].values()
-    media["example"] = {"status": "ready", "nodes": 12, "unready": 1}
+    media["example"] = {"status": "ready", "nodes": 12, "unready": 1, "stale": ""}
     unavailable: Json = parts["responses"]["Unavailable"]
     unavailable["description"] = "No node can be asked, or the answer took too long."
     unavailable["content"]["application/problem+json"]["example"] = {

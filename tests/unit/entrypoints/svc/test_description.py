@@ -83,6 +83,25 @@ async def test_it_is_what_is_served(svc: Any) -> None:
     assert (await svc.ask("GET", "/openapi.json")).json == API
 
 
+async def test_an_answer_has_no_key_that_is_not_described(svc: Any) -> None:
+    svc.client.answers["a"] = NodeAnswer(
+        status=200,
+        content_type="application/json",
+        body=json.dumps(example("Sessions")).encode(),
+    )
+    svc.client.answers["b"] = NodeUnreachable("is away")
+    schemas = API["components"]["schemas"]
+    answer = await svc.ask("GET", "/v1/trace-session/all")
+    (session,) = answer.json.values()
+    for name, real in (
+        ("Health", (await svc.ask("GET", "/readyz")).json),
+        ("Node", (await svc.ask("GET", "/v1/nodes")).json["a"]),
+        ("Session", session),
+        ("NodeError", session["NodeErrors"][0] | {"more": 1}),
+    ):
+        assert set(real) == set(schemas[name]["properties"]), name
+
+
 def example(schema: str) -> Any:
     return NODE["components"]["schemas"][schema]["example"]
 
