@@ -89,14 +89,16 @@ def read(answer: http.client.HTTPResponse) -> Seen:
 
 
 @contextmanager
-def stuck(node: Node, path: str) -> Iterator[socket.socket]:
+def stuck(node: Served, path: str) -> Iterator[socket.socket]:
     """Ask for a stream with a socket that takes little, and read nothing."""
     host, port = node.url.removeprefix("http://").split(":")
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.settimeout(60)
         client.connect((host, int(port)))
-        head = f"GET {path}/events HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n"
+        head = (
+            f"GET {path}/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/x-ndjson\r\n\r\n"
+        )
         client.sendall(head.encode())
         yield client
 

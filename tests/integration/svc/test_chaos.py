@@ -1,5 +1,6 @@
 """Nodes and svc themselves die, hang and come back while sessions trace the real kernel."""
 
+import http.client
 import os
 import signal
 from collections.abc import Iterator
@@ -11,11 +12,26 @@ from typing import Any
 import pytest
 
 from tests.integration.node.conftest import Box, Node, StartBox, StartNode, wait_for
-from tests.integration.node.test_watching import Seen, asked, read
+from tests.integration.node.test_watching import (
+    ON_COMMAND,
+    Seen,
+    asked,
+    blow,
+    gate,
+    read,
+    stuck,
+    traced,
+    watchers,
+)
 
 from .conftest import StartSvc, Svc
 
+__all__ = ["gate"]
+
 pytestmark = pytest.mark.kernel
+
+LONG_STORM_CALLS = 150_000
+"""More than queues and the kernel's buffers on the way to a client hold, as text."""
 
 CALM = "import os, time\nwhile True: os.getppid(); time.sleep(0.01)"
 
@@ -154,3 +170,24 @@ def test_a_node_that_dies_during_requests_or_between_them_is_named_and_the_other
     start_node("--node-name", dying.name).stop()  # takes what the dead one left in the kernel
     deleted = svc.ask("DELETE", path)
     assert (deleted.status, set(deleted.failed)) == (200, {dying.name})
+
+
+def test_what_a_slow_client_of_svc_misses_is_counted_to_the_span(
+    start_box: StartBox, gate: Path, start_node: StartNode, start_svc: StartSvc
+) -> None:
+    stormy = start_box(ON_COMMAND.format(gate=str(gate), calls=LONG_STORM_CALLS))
+    node = start_node()
+    svc = start_svc(node)
+    path = traced(node, stormy)
+    with stuck(svc, path) as sleeper:
+        wait_for(lambda: watchers(node) == 1, "svc to listen to the node")
+        blow(node, path, gate)
+        late = http.client.HTTPResponse(sleeper)
+        late.begin()
+        awake = read(late)
+    (described,) = svc.ask("GET", path).json.values()
+    spans = described["Statistics"]["Spans"]
+    assert awake.spans + awake.dropped == awake.end["statistics"]["Spans"] == spans
+    assert awake.dropped > 0
+    assert {one["node"] for one in awake.lines if one["stream"] == "dropped"} == {node.name}
+    wait_for(lambda: watchers(node) == 0, "svc to hang up")
