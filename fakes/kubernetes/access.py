@@ -71,7 +71,8 @@ class Access:
     """`users` by their tokens, and `bindings`; nobody is asked for either unless told so.
 
     With `authenticates` a token must be one of these, with `authorizes` a binding must allow what
-    is asked for. Reviews are answered from the same tables.
+    is asked for; with both, who shows none is `system:anonymous`. Reviews are answered from the
+    same tables.
     """
 
     users: dict[str, User] = field(factory=dict)
@@ -85,7 +86,7 @@ class Access:
         known = self.users.get(token.strip()) if kind.lower() == "bearer" else None
         if known and API_AUDIENCE in known.audiences:
             return known
-        if self.authenticates:
+        if self.authenticates and (authorization or not self.authorizes):
             raise Refused(401, "Unauthorized", "Unauthorized")
         return ANONYMOUS
 
@@ -102,7 +103,9 @@ class Access:
 
     def review_token(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a TokenReview: its status."""
-        user = self.users.get(spec.get("token", ""))
+        if not (token := spec.get("token")):
+            raise Refused(400, "BadRequest", "token is required for TokenReview in authentication")
+        user = self.users.get(token)
         asked = spec.get("audiences") or [API_AUDIENCE]
         good = [one for one in asked if user and one in user.audiences]
         if user is None or not good:
@@ -127,7 +130,8 @@ def _forbidden(call: Call, user: str) -> str:
     whole = f"{call.resource}/{call.subresource}" if call.subresource else call.resource
     where = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
     name = f' "{call.name}"' if call.name else ""
+    full = f"{call.resource}.{call.group}" if call.group else call.resource
     return (
-        f'{call.resource}{name} is forbidden: User "{user}" cannot {call.verb} resource'
+        f'{full}{name} is forbidden: User "{user}" cannot {call.verb} resource'
         f' "{whole}" in API group "{call.group}" {where}'
     )

@@ -11,8 +11,8 @@ from typing import Any, Self, TypeAlias
 from aiohttp import web
 from attrs import define, evolve, field
 
-from .access import Access
-from .calls import SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS, Call, Resource, read_call
+from .access import ANONYMOUS, Access
+from .calls import RESOURCES, SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS, Call, Resource, read_call
 from .faults import Fault, Manners, take
 from .listing import Listing, selecting
 from .objects import Objects
@@ -22,6 +22,8 @@ from .watches import Watch, Watches
 Subresource: TypeAlias = Callable[[web.Request, Call], Awaitable[web.StreamResponse]]
 
 _VERSION = {"major": "1", "minor": "34", "gitVersion": "v1.34.0", "platform": "linux/amd64"}
+_GROUPS = frozenset(one.group for one in RESOURCES)
+_NO_RESOURCE = "the server could not find the requested resource"
 _PROBES = ("/livez", "/readyz", "/healthz")
 
 
@@ -139,19 +141,23 @@ class FakeKubernetesApi:
         call = await self._note(call, request)
         if fault := take(self.faults, call):
             return await _misbehave(fault, request)
-        user = self.access.user(request.headers.get("Authorization", ""))
+        authorization = request.headers.get("Authorization", "")
+        is_probe = request.path in _PROBES
+        user = ANONYMOUS if is_probe and not authorization else self.access.user(authorization)
+        if is_probe:
+            return web.Response(text="ok")
         if request.path == "/version":
             return web.json_response(_VERSION)
-        if request.path in _PROBES:
-            return web.Response(text="ok")
         self.access.check(call, user)
         resource = call.described
-        if resource is None or {call.group, call.resource} & self.absent:
+        if call.group in self.absent or not call.resource or call.group not in _GROUPS:
             return web.Response(status=404, text="404 page not found\n")
+        if resource is None or call.resource in self.absent:
+            raise Refused(404, "NotFound", _NO_RESOURCE)
         if special := self.subresources.get((call.resource, call.subresource)):
             return await special(request, call)
         if call.subresource not in ("", "status"):
-            raise Refused(404, "NotFound", "the server could not find the requested resource")
+            raise Refused(404, "NotFound", _NO_RESOURCE)
         return await self._about(request, call, resource)
 
     async def _note(self, call: Call, request: web.Request) -> Call:

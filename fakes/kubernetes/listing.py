@@ -50,6 +50,8 @@ class Listing:
             if version < self.objects.oldest:
                 raise expired(version, self.objects.oldest)
             return version, rest
+        if (asked := int(call.query.get("resourceVersion") or 0)) > self.objects.version:
+            raise Refused(504, "Timeout", f"Timeout: Too large resource version: {asked}")
         matches, kept = selecting(call, resource), self.objects.of(resource)
         return self.objects.version, [kept[key] for key in sorted(kept) if matches(kept[key])]
 

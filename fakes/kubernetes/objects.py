@@ -41,7 +41,7 @@ class Objects:
     """All objects by resource; `changed` is notified of every change. `oldest` is remembered."""
 
     version: int = 100
-    oldest: int = 0
+    oldest: int = 100
     history: list[Change] = field(factory=list)
     changed: asyncio.Condition = field(factory=asyncio.Condition)
     _kept: dict[str, dict[Key, Json]] = field(factory=lambda: {one.plural: {} for one in RESOURCES})

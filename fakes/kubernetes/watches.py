@@ -78,8 +78,8 @@ class Watch:
     async def tell(self, objects: Objects) -> None:
         """Tell what it has not been told of."""
         async with self._telling:
-            for change in objects.since(self.version):
-                self.version = change.version
+            changes, self.version = objects.since(self.version), max(self.version, objects.version)
+            for change in changes:
                 event = change.seen_by(self.matches) if change.resource is self.resource else None
                 if event:
                     await self.send(*event)

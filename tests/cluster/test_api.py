@@ -122,3 +122,38 @@ async def test_a_watch_without_a_version_begins_with_what_there_is(
     events = cluster.connection.watch(services, {}, seconds=WATCH_SECONDS)
     told = [(one["type"], one["object"]["metadata"]["name"]) async for one in events]
     assert sorted(told) == [("ADDED", "a"), ("ADDED", "b"), ("ADDED", "c")]
+
+
+TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+
+
+def review(kind: str, group: str, **spec: Any) -> dict[str, Any]:
+    return {"kind": kind, "apiVersion": f"{group}/v1", "spec": spec}
+
+
+async def test_a_token_of_nobody_is_not_authenticated(cluster: Cluster) -> None:
+    asked = review("TokenReview", "authentication.k8s.io", token="of.no.body")
+    answer = await cluster.connection.post(TOKEN_REVIEWS, asked)
+    assert not answer["status"].get("authenticated")
+    assert answer["status"]["error"]
+    with pytest.raises(ClusterUnavailable) as caught:
+        await cluster.connection.post(TOKEN_REVIEWS, review("TokenReview", "authentication.k8s.io"))
+    assert caught.value.status == 400
+
+
+async def test_who_has_no_rights_is_not_allowed(cluster: Cluster) -> None:
+    attributes = {"verb": "create", "group": "example.org", "resource": "x", "namespace": "y"}
+    kind = "SubjectAccessReview", "authorization.k8s.io"
+    asked = review(*kind, user="nobody", resourceAttributes=attributes)
+    answer = await cluster.connection.post(ACCESS_REVIEWS, asked)
+    assert answer["status"]["allowed"] is False
+    with pytest.raises(ClusterUnavailable) as caught:
+        await cluster.connection.post(ACCESS_REVIEWS, review(*kind, user="nobody"))
+    assert caught.value.status == 422
+
+
+async def test_a_version_that_is_yet_to_come_is_refused(cluster: Cluster, services: str) -> None:
+    with pytest.raises(ClusterUnavailable, match="Too large resource version") as caught:
+        await cluster.connection.get(services, {"resourceVersion": "999999999999"})
+    assert caught.value.status == 504

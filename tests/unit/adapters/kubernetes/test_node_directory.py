@@ -161,7 +161,7 @@ async def test_a_cluster_that_was_restored_from_a_backup_is_believed(
     await api.objects.put(*cluster({"worker-1": ("10.0.0.1", 8080)}))
     async with aclosing(directory.changes()) as changes:
         assert names(await anext(changes)) == ["worker-1"]
-    api.objects.version = 5
+    api.objects.version = api.objects.oldest = 5
     api.objects.history.clear()
     await api.objects.put(*cluster({"worker-2": ("10.0.0.2", 8080)}))
     await api.objects.delete(PODS, f"{NAMESPACE}-node-worker-1", namespace=NAMESPACE)

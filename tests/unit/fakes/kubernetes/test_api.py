@@ -153,6 +153,8 @@ async def test_unknown_and_absent_resources_are_no_pages(api: FakeKubernetesApi,
     api.absent.add("discovery.k8s.io")
     for path in ("/apis/discovery.k8s.io/v1/endpointslices", "/apis/x/v1/y", "/api/v2/pods"):
         assert await http.ask(path) == (404, "404 page not found\n")
+    status, refusal = await http.ask("/api/v1/nothings")
+    assert (status, refusal["reason"]) == (404, "NotFound")
     assert (await http.ask("/version"))[1]["major"] == "1"
 
 
@@ -163,6 +165,7 @@ async def test_who_has_no_good_token_is_sent_away(api: FakeKubernetesApi, http: 
     assert (await http.ask(ALL_PODS, bearer="old"))[0] == 401
     assert (await http.ask(ALL_PODS, bearer="t"))[0] == 200
     assert [one.user for one in api.calls] == ["", "", "ada"]
+    assert await http.ask("/readyz") == (200, "ok")
 
 
 async def test_rules_allow_what_they_say_and_nothing_else(
