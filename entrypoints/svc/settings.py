@@ -28,6 +28,9 @@ PROGRAM = "tracer-svc"
 
 MAX_SECONDS = 3600
 
+MAX_WAIT_SECONDS = 50
+"""The server itself gives a request up after 60 s without an answer."""
+
 
 def _node(text: str) -> Node:
     name, equals, where = text.partition("=")
@@ -129,7 +132,7 @@ class SvcSettings(ExportSettings):
         "--node-timeout",
         "TRACE_KUBE_NODE_TIMEOUT",
         default=10,
-        parse=last(values.number(1, MAX_SECONDS)),
+        parse=last(values.number(1, MAX_WAIT_SECONDS)),
         meaning="seconds a node may take to answer; default 10",
     )
     """How long one node may take to answer."""
@@ -138,7 +141,7 @@ class SvcSettings(ExportSettings):
         "--request-timeout",
         "TRACE_KUBE_REQUEST_TIMEOUT",
         default=15,
-        parse=last(values.number(1, MAX_SECONDS)),
+        parse=last(values.number(1, MAX_WAIT_SECONDS)),
         meaning="seconds a request may take in all; default 15",
     )
     """How long a request may take in all."""

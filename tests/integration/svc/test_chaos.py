@@ -137,7 +137,7 @@ def test_a_node_that_dies_during_requests_or_between_them_is_named_and_the_other
 ) -> None:
     box, node, dying = start_box(CALM), start_node(), start_node()
     port = int(dying.url.rpartition(":")[2])
-    svc = start_svc(node, dying, flags=("--node-timeout", "60", "--request-timeout", "60"))
+    svc = start_svc(node, dying, flags=("--node-timeout", "50", "--request-timeout", "50"))
     path = made(svc, pod_on(box, node, dying))
     with (
         ThreadPoolExecutor(2) as clients,

@@ -68,7 +68,7 @@ async def test_a_node_that_hangs_holds_up_only_those_who_wait_for_it(
     start_rough: StartRough, start_svc: StartSvc
 ) -> None:
     hung, good = await start_rough(hangs), await start_rough(pods("shop"))
-    svc = start_svc(*places(hung=hung, good=good), flags=("--node-timeout", "60"))
+    svc = start_svc(*places(hung=hung, good=good), flags=("--node-timeout", "50"))
     reader, writer = await asyncio.open_connection(*svc.url.removeprefix("http://").split(":"))
     writer.write(b"GET /v1/pods HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     first = asyncio.create_task(reader.read())

@@ -73,6 +73,7 @@ def test_what_cannot_be_is_refused_in_one_line(capsys: pytest.CaptureFixture[str
     for argv in (
         ("--poll", "0"),
         ("--node-timeout", "ten"),
+        ("--request-timeout", "51"),
         ("--pods-selector", " "),
         ("--svc-selector", "a\nb"),
         ("--address", "8080"),
