@@ -3,19 +3,34 @@
 import re
 from collections.abc import Iterator
 
+from attrs import frozen
+
 from .facts import MachineFacts
-from .finding import Finding, info, ok, problem, warning
+from .finding import Finding, Verdict, info, ok, problem, warning
 from .mounts import parse_mounts
 
 HOST_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO of include/linux/proc_ns.h: the same on every Linux."""
 
-# include/uapi/linux/capability.h: number, and what for.
+
+@frozen
+class _Capability:
+    """A number of include/uapi/linux/capability.h, and what is missing without it."""
+
+    number: int
+    harm: str
+    advised: bool = False
+
+
 _CAPABILITIES = {
-    "CAP_DAC_OVERRIDE": (1, "files of tracefs that belong to others cannot be written"),
-    "CAP_SYS_PTRACE": (19, "namespaces of other users' processes cannot be told apart"),
-    "CAP_SYS_ADMIN": (21, "tracefs cannot be mounted, and perf and BPF cannot be used"),
-    "CAP_SYS_NICE": (23, "threads that read buffers wait their turn, so more may be lost"),
+    "CAP_DAC_OVERRIDE": _Capability(
+        1, "sockets and files of other users' runtimes cannot be opened"
+    ),
+    "CAP_SYS_PTRACE": _Capability(19, "containers made of plain namespaces are not found"),
+    "CAP_SYS_ADMIN": _Capability(21, "tracefs cannot be mounted, and perf and BPF cannot be used"),
+    "CAP_SYS_NICE": _Capability(
+        23, "threads that read buffers wait their turn, so more may be lost", advised=True
+    ),
 }
 _SECCOMP_FILTER = "2"
 _EVERY_USER = ["0", "0", "4294967295"]
@@ -23,7 +38,7 @@ _EVERY_USER = ["0", "0", "4294967295"]
 
 
 def user(facts: MachineFacts) -> Iterator[Finding]:
-    """Root, with the capabilities that tracing needs."""
+    """Root, and its capabilities: only one of them makes tracing itself better."""
     if facts.process.uid != 0:
         yield problem(
             "user",
@@ -43,14 +58,15 @@ def user(facts: MachineFacts) -> Iterator[Finding]:
     if (held := _capabilities(facts.process.status.text)) is None:
         yield info("user", "This is root; its capabilities could not be read.")
         return
-    missing = {name: harm for name, (bit, harm) in _CAPABILITIES.items() if not held & 1 << bit}
+    missing = {name: one for name, one in _CAPABILITIES.items() if not held & 1 << one.number}
     if not missing:
-        yield ok("user", "This is root, with every capability that tracing needs.")
-    for name, harm in missing.items():
-        yield warning(
-            "user",
-            f"This is root without {name}.",
-            why=f"Without it {harm}.",
+        yield ok("user", "This is root, with every capability that tracing can use.")
+    for name, one in missing.items():
+        yield Finding(
+            subject="user",
+            verdict=Verdict.WARNING if one.advised else Verdict.INFO,
+            what=f"This is root without {name}.",
+            why=f"Without it {one.harm}.",
             mend=f"docker run --cap-add={name.removeprefix('CAP_')} ..., or securityContext:"
             f" {{capabilities: {{add: [{name.removeprefix('CAP_')}]}}}}",
         )
@@ -132,7 +148,7 @@ def hidden_processes(facts: MachineFacts) -> Iterator[Finding]:
         if hides in ("", "0", "off"):
             continue
         held = _capabilities(facts.process.status.text) or 0
-        if held & 1 << _CAPABILITIES["CAP_SYS_PTRACE"][0]:
+        if held & 1 << _CAPABILITIES["CAP_SYS_PTRACE"].number:
             yield info(
                 "procfs",
                 f"{mount.point} hides processes (hidepid={hides}), but not from this program.",

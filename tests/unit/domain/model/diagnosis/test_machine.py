@@ -26,6 +26,7 @@ DENIED = Reading(refusal=Refusal.DENIED)
 MISSING = Reading(refusal=Refusal.MISSING)
 FORBIDDEN = Reading(refusal=Refusal.FORBIDDEN, reason="operation not permitted")
 NO_PTRACE = Reading("CapEff:\t000001fffff7ffff\n")
+NO_NICE = Reading("CapEff:\t000001ffff7fffff\n")
 HIDING = Reading("22 1 0:20 / /proc rw,relatime - proc proc rw,hidepid=invisible\n")
 
 
@@ -63,7 +64,8 @@ CASES: list[Case] = [
     ("kernel", "kernel", {"architecture": "aarch64"}, "info", "on aarch64", ""),
     ("user", "process", {"uid": 1000}, "problem", "as user 1000", "sudo container-tracer"),
     ("user", "process", {"uid_map": Reading("0 1000 1\n")}, "problem", "user namespace", "sudo"),
-    ("user", "process", {"status": NO_PTRACE}, "warning", "CAP_SYS_PTRACE", "cap-add=SYS_PTRACE"),
+    ("user", "process", {"status": NO_PTRACE}, "info", "CAP_SYS_PTRACE", "cap-add=SYS_PTRACE"),
+    ("user", "process", {"status": NO_NICE}, "warning", "CAP_SYS_NICE", "cap-add=SYS_NICE"),
     ("user", "process", {"status": MISSING}, "info", "could not be read", ""),
     (
         "lockdown",
