@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 
 from .access import ANONYMOUS, Access
 from .calls import RESOURCES, SUBJECT_ACCESS_REVIEWS, TOKEN_REVIEWS, Call, Resource, read_call
-from .faults import Fault, Manners, take
+from .faults import Fault, misbehave, take
 from .listing import Listing, selecting
 from .objects import Objects
 from .statuses import Refused
@@ -140,7 +140,7 @@ class FakeKubernetesApi:
         call = read_call(request.method, request.path, dict(request.query))
         call = await self._note(call, request)
         if fault := take(self.faults, call):
-            return await _misbehave(fault, request)
+            return await misbehave(fault, request)
         authorization = request.headers.get("Authorization", "")
         is_probe = request.path in _PROBES
         user = ANONYMOUS if is_probe and not authorization else self.access.user(authorization)
@@ -244,22 +244,3 @@ async def _body(request: web.Request, resource: Resource, namespace: str) -> dic
     if namespace:
         body["metadata"]["namespace"] = namespace
     return body
-
-
-async def _misbehave(fault: Fault, request: web.Request) -> web.StreamResponse:
-    assert request.transport is not None  # noqa: S101 - for mypy
-    match fault.manners:
-        case Manners.HANGS:
-            await asyncio.Event().wait()  # until the client, or the server, hangs up
-        case Manners.HANGS_UP:
-            request.transport.abort()
-        case Manners.BREAKS_OFF:
-            response = web.StreamResponse(headers={"Content-Length": "1000"})
-            await response.prepare(request)
-            await response.write(b'{"kind": "PodList", "items": [{')
-            request.transport.close()
-            return response
-    if fault.body is not None:
-        return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
-    refusal = Refused(fault.status, fault.reason, fault.message)
-    return web.json_response(refusal.status, status=fault.status, headers=fault.headers)

@@ -1,11 +1,14 @@
 """What may go wrong with an API server, on demand."""
 
+import asyncio
 from collections.abc import Mapping
 from enum import Enum
 
+from aiohttp import web
 from attrs import define, field
 
 from .calls import Call
+from .statuses import Refused
 
 
 class Manners(Enum):
@@ -45,3 +48,23 @@ def take(faults: list[Fault], call: Call) -> Fault | None:
     if found.times <= 0:
         faults.remove(found)
     return found
+
+
+async def misbehave(fault: Fault, request: web.Request) -> web.StreamResponse:
+    """Deal with a request as a fault says."""
+    assert request.transport is not None  # noqa: S101 - for mypy
+    match fault.manners:
+        case Manners.HANGS:
+            await asyncio.Event().wait()  # until the client, or the server, hangs up
+        case Manners.HANGS_UP:
+            request.transport.abort()
+        case Manners.BREAKS_OFF:
+            response = web.StreamResponse(headers={"Content-Length": "1000"})
+            await response.prepare(request)
+            await response.write(b'{"kind": "PodList", "items": [{')
+            request.transport.close()
+            return response
+    if fault.body is not None:
+        return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
+    refusal = Refused(fault.status, fault.reason, fault.message)
+    return web.json_response(refusal.status, status=fault.status, headers=fault.headers)
