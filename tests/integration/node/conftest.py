@@ -133,7 +133,7 @@ class Box:
 
     def pod(self, node: Node) -> str:
         """Name the pod the node takes it for, once it has seen it."""
-        wait_for(lambda: bool(self._pods(node)), f"the node to see process {self.pid}")
+        wait_for(lambda: bool(self._pods(node)), f"the node to see process {self.pid}", 40)
         return self._pods(node)[0]
 
     def _pods(self, node: Node) -> list[str]:
