@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from attrs import field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from .. import __version__
 
@@ -66,12 +66,23 @@ def option(
 
 
 def options_of(settings: type) -> dict[str, Option]:
-    """Return the options of a settings class, by the name of the field: first its own.
+    """Return the options of a settings class, by the name of the field.
 
-    Fields that are not made by `option` are for whoever reads them in another way.
+    `{role}` in the name of a variable is what the class says as `VARIABLES`: for what several
+    roles are told, each has variables of its own. Fields that are not made by `option` are for
+    whoever reads them in another way.
     """
-    found = sorted(fields(settings), key=lambda one: one.inherited)
-    return {one.name: one.metadata[_METADATA] for one in found if _METADATA in one.metadata}
+    found = fields(settings)
+    role = getattr(settings, "VARIABLES", "")
+    return {
+        one.name: _of_role(one.metadata[_METADATA], role)
+        for one in found
+        if _METADATA in one.metadata
+    }
+
+
+def _of_role(how: Option, role: str) -> Option:
+    return evolve(how, variables=tuple(one.format(role=role) for one in how.variables))
 
 
 def read_options(

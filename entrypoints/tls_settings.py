@@ -126,12 +126,8 @@ def file_option(flag: str, variable: str, *, meaning: str) -> Any:  # noqa: ANN4
     return option(flag, variable, default=None, parse=last(values.path), meaning=meaning)
 
 
-def names_option(flag: str, variable: str, *, meaning: str) -> Any:  # noqa: ANN401 - see `option`
-    """Declare a field that holds names."""
-    return option(flag, variable, default=(), parse=_names, split=values.words, meaning=meaning)
-
-
-def _names(texts: Sequence[str]) -> tuple[str, ...]:
+def names(texts: Sequence[str]) -> tuple[str, ...]:
+    """Read names that certificates may have; each counts once."""
     for text in texts:
         if not text or not text.isprintable():
             raise ValueError(f"{text!r} is no name of a certificate")

@@ -6,21 +6,13 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from attrs import Factory, evolve, frozen
+from attrs import Factory, frozen
 
 from ...domain.model.cri_sockets import endpoint_path
-from .. import tls_settings, values
-from ..access_settings import (
-    AccessSettings,
-    audience_option,
-    kubernetes_option,
-    request_rate_option,
-    token_file_option,
-)
-from ..export_settings import ExportSettings, complete_export, exporters_option
+from .. import values
+from ..export_settings import complete_export, exporters_option
 from ..options import command_line, last, option, options_of, read_options
-from ..tls_settings import ServerTls, server_tls
-from ..values import Address, UnixAddress
+from ..server_settings import ServerSettings, complete_server
 from .later import LATER
 
 PROGRAM = "tracer-node"
@@ -42,18 +34,10 @@ def _paths(texts: Sequence[str]) -> tuple[Path, ...]:
 
 
 @frozen(kw_only=True)
-class NodeSettings(ExportSettings):
+class NodeSettings(ServerSettings):
     """Everything the node role is told; the wiring gets it whole."""
 
-    address: Address | UnixAddress = option(
-        "--address",
-        "TRACER_API_ADDRESS",
-        default=Address("", 8080),
-        parse=last(values.address_or_socket),
-        meaning="IP:port to listen on, [IPv6]:port, :port for all addresses, or unix:/PATH;"
-        " default :8080",
-    )
-    """Where the API listens."""
+    VARIABLES = "TRACER"
 
     node_name: str = option(
         "--node-name",
@@ -163,50 +147,6 @@ class NodeSettings(ExportSettings):
     )
     """Where file exporters write; it need not exist yet."""
 
-    certificate: Path | None = tls_settings.file_option(
-        "--certfile",
-        "TRACER_TLS_CERT",
-        meaning="the server's certificate, PEM: only TLS is spoken then; may be replaced",
-    )
-    """File of the server's certificate and its issuers', or None."""
-
-    key: Path | None = tls_settings.file_option(
-        "--keyfile", "TRACER_TLS_KEY", meaning="the key of that certificate, PEM"
-    )
-    """File of that certificate's key, or None."""
-
-    client_authority: Path | None = tls_settings.file_option(
-        "--client-ca-file",
-        "TRACER_CLIENT_CA",
-        meaning="certificates, PEM: clients must show one that these have signed",
-    )
-    """File of the authorities that vouch for clients, or None."""
-
-    client_names: tuple[str, ...] = tls_settings.names_option(
-        "--client-name",
-        "TRACER_CLIENT_NAMES",
-        meaning="a name that a client's certificate must have; repeatable; default any",
-    )
-    """Names of which a client's certificate must have one, if there are any."""
-
-    tls: ServerTls | None = None
-    """What those four come to; None is plain HTTP."""
-
-    auth_token_file: str = token_file_option("TRACER_AUTH_TOKEN_FILE")
-    """File of bearer tokens, which was seen to be usable, or the empty string."""
-
-    auth_kubernetes: bool = kubernetes_option("TRACER_AUTH_KUBERNETES")
-    """Whether the Kubernetes cluster decides who may do what."""
-
-    auth_audience: str = audience_option("TRACER_AUTH_AUDIENCE")
-    """Whom its tokens must be for; empty is the API of Kubernetes."""
-
-    access: AccessSettings = Factory(AccessSettings)
-    """What those come to."""
-
-    request_rate: int = request_rate_option("TRACER_MAX_REQUEST_RATE")
-    """How many requests a second each client may send; 0 is no limit."""
-
     verbose: bool = option(
         "--verbose",
         "TRACE_KUBE_VERBOSE",
@@ -231,21 +171,7 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
     settings = NodeSettings(**{name: value for name, value in given.items() if name in options})
     try:
         settings = complete_export(settings, environ, exporters_given="exporters" in given)
-        settings = evolve(settings, tls=_tls(settings), access=_access(settings))
+        settings = complete_server(settings)
     except ValueError as error:
         parser.error(str(error))
     return settings
-
-
-def _tls(settings: NodeSettings) -> ServerTls | None:
-    return server_tls(
-        settings.certificate, settings.key, settings.client_authority, settings.client_names
-    )
-
-
-def _access(settings: NodeSettings) -> AccessSettings:
-    return AccessSettings(
-        token_file=settings.auth_token_file,
-        kubernetes=settings.auth_kubernetes,
-        audience=settings.auth_audience,
-    )

@@ -10,19 +10,12 @@ from attrs import Factory, evolve, frozen
 
 from ...domain.model.nodes import Node
 from .. import tls_settings, values
-from ..access_settings import (
-    AccessSettings,
-    audience_option,
-    kubernetes_option,
-    request_rate_option,
-    token_file_option,
-)
-from ..export_settings import ExportSettings, complete_export, exporters_option
+from ..export_settings import complete_export, exporters_option
 from ..exporting import OWN_SPAN_EXPORTERS
 from ..later import SAMPLE_RATE
 from ..options import command_line, last, option, options_of, read_options
-from ..tls_settings import NODE_SERVER_NAME, NodesTls, ServerTls, nodes_tls, server_tls
-from ..values import Address, UnixAddress
+from ..server_settings import ServerSettings, complete_server
+from ..tls_settings import NODE_SERVER_NAME, NodesTls, nodes_tls
 
 PROGRAM = "tracer-svc"
 
@@ -57,18 +50,10 @@ def _selector(text: str) -> str:
 
 
 @frozen(kw_only=True)
-class SvcSettings(ExportSettings):
+class SvcSettings(ServerSettings):
     """Everything the svc role is told; the wiring gets it whole."""
 
-    address: Address | UnixAddress = option(
-        "--address",
-        "TRACE_KUBE_API_ADDRESS",
-        default=Address("", 8080),
-        parse=last(values.address_or_socket),
-        meaning="IP:port to listen on, [IPv6]:port, :port for all addresses, or unix:/PATH;"
-        " default :8080",
-    )
-    """Where the API listens."""
+    VARIABLES = "TRACE_KUBE"
 
     poll_seconds: int = option(
         "--poll",
@@ -146,32 +131,6 @@ class SvcSettings(ExportSettings):
     )
     """How long a request may take in all."""
 
-    certificate: Path | None = tls_settings.file_option(
-        "--certfile",
-        "TRACE_KUBE_TLS_CERT",
-        meaning="the server's certificate, PEM: only TLS is spoken then; may be replaced",
-    )
-    """File of the server's certificate and its issuers', or None."""
-
-    key: Path | None = tls_settings.file_option(
-        "--keyfile", "TRACE_KUBE_TLS_KEY", meaning="the key of that certificate, PEM"
-    )
-    """File of that certificate's key, or None."""
-
-    client_authority: Path | None = tls_settings.file_option(
-        "--client-ca-file",
-        "TRACE_KUBE_CLIENT_CA",
-        meaning="certificates, PEM: clients must show one that these have signed",
-    )
-    """File of the authorities that vouch for clients, or None."""
-
-    client_names: tuple[str, ...] = tls_settings.names_option(
-        "--client-name",
-        "TRACE_KUBE_CLIENT_NAMES",
-        meaning="a name that a client's certificate must have; repeatable; default any",
-    )
-    """Names of which a client's certificate must have one, if there are any."""
-
     node_authority: Path | None = tls_settings.file_option(
         "--node-ca-file",
         "TRACE_KUBE_NODE_CA",
@@ -200,26 +159,8 @@ class SvcSettings(ExportSettings):
     )
     """What the certificate of every node must be for."""
 
-    tls: ServerTls | None = None
-    """How svc is reached, of those that are about that; None is plain HTTP."""
-
     nodes_tls: NodesTls | None = None
     """How nodes are asked, of those that are about that; None is plain HTTP."""
-
-    auth_token_file: str = token_file_option("TRACE_KUBE_AUTH_TOKEN_FILE")
-    """File of bearer tokens, which was seen to be usable, or the empty string."""
-
-    auth_kubernetes: bool = kubernetes_option("TRACE_KUBE_AUTH_KUBERNETES")
-    """Whether the Kubernetes cluster decides who may do what."""
-
-    auth_audience: str = audience_option("TRACE_KUBE_AUTH_AUDIENCE")
-    """Whom its tokens must be for; empty is the API of Kubernetes."""
-
-    access: AccessSettings = Factory(AccessSettings)
-    """What those come to."""
-
-    request_rate: int = request_rate_option("TRACE_KUBE_MAX_REQUEST_RATE")
-    """How many requests a second each client may send; 0 is no limit."""
 
     exporters: tuple[str, ...] = exporters_option(
         OWN_SPAN_EXPORTERS, default=(), meaning="where spans of svc itself go"
@@ -250,20 +191,10 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> SvcSetting
     settings = SvcSettings(**{name: value for name, value in given.items() if name in options})
     try:
         settings = complete_export(settings, environ, exporters_given="exporters" in given)
-        return evolve(
-            settings,
-            tls=_tls(settings),
-            nodes_tls=_nodes_tls(settings),
-            access=_access(settings),
-        )
+        settings = complete_server(settings, kubeconfig=str(settings.kubeconfig or ""))
+        return evolve(settings, nodes_tls=_nodes_tls(settings))
     except ValueError as error:
         parser.error(str(error))
-
-
-def _tls(settings: SvcSettings) -> ServerTls | None:
-    return server_tls(
-        settings.certificate, settings.key, settings.client_authority, settings.client_names
-    )
 
 
 def _nodes_tls(settings: SvcSettings) -> NodesTls | None:
@@ -272,13 +203,4 @@ def _nodes_tls(settings: SvcSettings) -> NodesTls | None:
         settings.node_certificate,
         settings.node_key,
         settings.node_server_name,
-    )
-
-
-def _access(settings: SvcSettings) -> AccessSettings:
-    return AccessSettings(
-        token_file=settings.auth_token_file,
-        kubernetes=settings.auth_kubernetes,
-        audience=settings.auth_audience,
-        kubeconfig=str(settings.kubeconfig or ""),
     )

@@ -11,8 +11,8 @@ from container_tracer.domain.model.access import AccessQuestion, Action, Identit
 from container_tracer.domain.model.access_reviews import GROUP, HOOKS, SESSIONS, USE
 from container_tracer.domain.model.token_entries import token_entries
 from container_tracer.domain.services.reviewed_access import KEEP_NO_SECONDS, KEEP_YES_SECONDS
-from container_tracer.entrypoints.access_settings import DEFAULT_REQUEST_RATE
 from container_tracer.entrypoints.rest.app import REQUEST_MAX_BYTES
+from container_tracer.entrypoints.server_settings import DEFAULT_REQUEST_RATE
 from container_tracer.fakes.kubernetes.access import allows
 from container_tracer.fakes.kubernetes.calls import Call
 
