@@ -9,6 +9,7 @@ from ...ports.clock import Clock
 from ...ports.kernel_tracer import SubBuffers, TraceSource
 from ..model.attribution import Attribution, attribute, launched_until
 from ..model.calls import Calls
+from ..model.clock import ClockReading, WallOffset
 from ..model.event_batch import EventSchema, EventTable
 from ..model.event_format import parse_event_format
 from ..model.merge import TimeMerge, horizon
@@ -31,6 +32,9 @@ from .attached import Attached, NothingAttached
 
 DRAIN_BYTES = 1 << 20
 """At most so much is read of each CPU at once; more is read at once after."""
+
+CLOCK_READINGS = 5
+"""From so many readings of the clocks the best is taken: a thread may be interrupted in one."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -89,6 +93,7 @@ class TracePipeline:
     shares: dict[str, SessionShare] = field(factory=dict)
     _merge: TimeMerge = field(init=False)
     _pairing: CallPairing = field(init=False)
+    _wall_offset: WallOffset = field(init=False)
     _losses: list[LossMark] = field(factory=list)
     _newest: dict[int, int] = field(factory=dict)
     _known_until_ns: int = 0
@@ -105,11 +110,12 @@ class TracePipeline:
         )
         self._merge = TimeMerge(self.layout.schema)
         self._pairing = CallPairing(self.layout.syscalls)
+        self._wall_offset = WallOffset.of(self._read_clocks() for _ in range(CLOCK_READINGS))
 
     def drain(self) -> DrainReport:
         """Take what the kernel has recorded and bring it to the sessions."""
         started_ns = self.clock.trace_ns()
-        tables = self._tables(started_ns)
+        tables = self._tables()
         taken = self.source.read(DRAIN_BYTES)
         records = decode_sub_buffers(taken.data, taken.cpu, layout=self.layout.sub_buffer)
         table, too_short = self.layout.schema.decode(records)
@@ -144,14 +150,14 @@ class TracePipeline:
 
     def let_go(self, session_id: str, containers: Collection[int]) -> SpanBatch:
         """Give a session no more of containers; return their calls that go on, unfinished."""
-        now_ns = self.clock.trace_ns()
-        open_calls, tables = self._pairing.open_calls(), self._tables(now_ns)
-        return self.shares[session_id].let_go(containers, open_calls, tables, now_ns=now_ns)
+        return self.shares[session_id].let_go(
+            containers, self._pairing.open_calls(), self._tables(), now_ns=self.clock.trace_ns()
+        )
 
     def finish(self, session_id: str) -> SpanBatch:
         """End a session's share; return the calls it leaves unfinished."""
         share = self.shares.pop(session_id)
-        return share.finish(self._pairing.open_calls(), self._tables(self.clock.trace_ns()))
+        return share.finish(self._pairing.open_calls(), self._tables())
 
     def statistics(self, counters: Iterable[CpuCounters]) -> SourceStats:
         """Balance what the kernel counted with what was made of it."""
@@ -172,13 +178,17 @@ class TracePipeline:
         skipped = max(0, read - self._decoded) if self._malformed_pages else 0
         return self._malformed_records + skipped
 
-    def _tables(self, now_ns: int) -> SpanTables:
+    def _tables(self) -> SpanTables:
         return SpanTables(
             containers=self.tasks.containers,
             commands=self.tasks.segments.commands,
             kinds=self.layout.syscalls.kinds,
-            wall_offset_ns=self.clock.wall_ns() - now_ns,
+            wall_offset_ns=self._wall_offset.follow(self._read_clocks()),
         )
+
+    def _read_clocks(self) -> ClockReading:
+        before_ns, wall_ns = self.clock.trace_ns(), self.clock.wall_ns()
+        return ClockReading(before_ns=before_ns, wall_ns=wall_ns, after_ns=self.clock.trace_ns())
 
     def _note(self, records: Records, taken: SubBuffers, too_short: int) -> dict[int, int]:
         """Count what was decoded; return the newest stamp of each CPU that holds more."""

@@ -41,6 +41,18 @@ async def test_a_call_is_paired_across_drains(world: Any) -> None:
     assert session.statistics.open == 0
 
 
+async def test_calls_of_two_drains_are_as_far_apart_as_the_kernel_says(world: Any) -> None:
+    pipeline, _ = await source_of(world, 100)
+    starts = []
+    for misread_ns in (0, 900_000):
+        world.clock.wall -= misread_ns  # as if it was read early, or the trace clock late
+        began_ns = world.clock.trace
+        world.call(100)
+        (batch,) = pipeline.drain().spans.values()
+        starts.append(int(batch.start_ns[0]) - began_ns)
+    assert starts[0] == starts[1]
+
+
 async def test_what_is_newer_than_the_drain_is_held_back_and_counted(world: Any) -> None:
     pipeline, _ = await source_of(world, 100)
     world.call(100)
