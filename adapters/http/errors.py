@@ -1,45 +1,79 @@
-"""The boundary to nodes: whatever goes wrong there becomes `NodeUnreachable`."""
+"""The boundary to nodes: whatever goes wrong there becomes `NodeUnreachable`.
 
+The words read on from the name of the node: "does not answer within 10 s".
+"""
+
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import aiohttp
 
+from ...domain.model.nodes import Node
 from ...ports.errors import NodeUnreachable
+
+CLOSED = "closed the connection before it had answered"
+BROKE_OFF = "broke its answer off"
+NO_HTTP = "answers with what is no HTTP"
 
 
 @contextmanager
-def node_errors(seconds: float) -> Iterator[None]:
-    """Turn failures of connections, of HTTP, and of time into words about the node.
-
-    They read on from its name: "does not answer within 10 s".
-    """
+def node_errors(node: Node, seconds: float) -> Iterator[None]:
+    """Turn failures of connections, of HTTP, and of time into words about the node."""
     try:
         yield
     except TimeoutError as error:
         raise NodeUnreachable(f"does not answer within {seconds:g} s") from error
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise NodeUnreachable(_not_connected(node, error.certificate_error)) from error
+    except aiohttp.ClientConnectorError as error:
+        raise NodeUnreachable(_not_connected(node, error.os_error)) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise NodeUnreachable(_trouble(error)) from error
 
 
-def _trouble(error: Exception) -> str:  # noqa: PLR0911 - a table of what can happen
+@contextmanager
+def connect_errors(node: Node) -> Iterator[None]:
+    """Turn failures of connecting into words; that it takes too long is for `node_errors`."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (OSError, ssl.CertificateError) as error:
+        raise NodeUnreachable(_not_connected(node, error)) from error
+
+
+def too_large(most_bytes: int) -> str:
+    """Say that an answer is larger than it may be."""
+    return f"answers with more than {most_bytes // 2**10} KiB"
+
+
+def _not_connected(node: Node, error: Exception) -> str:  # noqa: PLR0911 - a table of what can happen
     match error:
-        case aiohttp.ClientConnectorCertificateError():
-            reason = getattr(error.certificate_error, "verify_message", error.certificate_error)
-            return f"shows a certificate that cannot be trusted: {reason}"
-        case aiohttp.ClientConnectorDNSError():
-            return f"has an address that cannot be looked up: {error.host}"
-        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
-            return f"refuses connections at {error.host}:{error.port}"
-        case aiohttp.ClientSSLError():
+        case ssl.SSLCertVerificationError():
+            return f"shows a certificate that cannot be trusted: {error.verify_message}"
+        case ssl.SSLError():
             return f"cannot be spoken to by TLS: {error}"
-        case aiohttp.ClientConnectorError():
-            return f"cannot be reached at {error.host}:{error.port}: {error.os_error.strerror}"
+        case socket.gaierror():
+            return f"has an address that cannot be looked up: {node.host}"
+        case ConnectionRefusedError():
+            return f"refuses connections at {node.authority}"
+        case ConnectionError():
+            return CLOSED
+        case OSError():
+            return f"cannot be reached at {node.authority}: {error.strerror or error}"
+        case _:
+            return f"cannot be asked: {error or type(error).__name__}"
+
+
+def _trouble(error: Exception) -> str:
+    match error:
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
-            return "closed the connection before it had answered"
+            return CLOSED
         case aiohttp.ClientPayloadError():
-            return "broke its answer off"
+            return BROKE_OFF
         case aiohttp.ClientResponseError():
-            return "answers with what is no HTTP"
+            return NO_HTTP
         case _:
             return f"cannot be asked: {error or type(error).__name__}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, NoReturn
 
+import orjson
 from attrs import evolve, frozen
 
 from .node_errors import NodeError
@@ -64,7 +65,7 @@ def read_reply(node: str, *, status: int, content_type: str, body: bytes) -> Nod
     """Read what a node answered; whatever is wrong with it becomes a reply that failed."""
     try:
         text = body.decode("utf-8")
-        members = _object(text)
+        members = _object(body)
     except (ValueError, RecursionError) as error:
         return failed(node, f"answers {_named(status)} and what is no JSON object: {error}")
     if status in _SUCCESS:
@@ -145,9 +146,13 @@ def _refuse_constant(name: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _object(text: str) -> dict[str, Any]:
+def _object(body: bytes) -> dict[str, Any]:
     """Parse all of it, so that only JSON is passed on; raise `ValueError`."""
-    value = _DECODER.decode(text)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # It refuses what is JSON all the same, such as names with bytes that are no UTF-8, escaped.
+        value = _DECODER.decode(body.decode("utf-8"))
     if isinstance(value, dict):
         return value
     raise ValueError("it is something else")

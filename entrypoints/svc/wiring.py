@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dependency_injector import containers, providers
 from sanic import Blueprint
 
-from ...adapters.http.node_client import HttpNodeClient, NodeTls
+from ...adapters.http.connections import NodeTls
+from ...adapters.http.node_client import HttpNodeClient
 from ...adapters.memory.node_directory import FixedNodeDirectory
 from ...adapters.system.clock import SystemClock
 from ...domain.model.nodes import Nodes

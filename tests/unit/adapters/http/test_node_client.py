@@ -1,55 +1,19 @@
 """What a node sends is taken for what it is, and leads nowhere else."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-from attrs import define, field
 
 from container_tracer.adapters.http.node_client import HttpNodeClient
 from container_tracer.domain.model.nodes import Node
 from container_tracer.ports.errors import NodeUnreachable
 from container_tracer.ports.node_client import NodeRequest
 
+from .conftest import raw
+
 PODS = NodeRequest(method="GET", target="/v1/pods")
 FULL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-
-
-@define
-class RawNode:
-    """Says the bytes it is told to, one text per request, and closes where there is none left."""
-
-    says: list[bytes]
-    heard: list[bytes] = field(factory=list)
-    connections: int = 0
-    port: int = 0
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while self.says and (head := await reader.readuntil(b"\r\n\r\n")):
-                self.heard.append(head)
-                writer.write(self.says.pop(0))
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    @property
-    def node(self) -> Node:
-        return Node(name="a", host="127.0.0.1", port=self.port)
-
-
-@asynccontextmanager
-async def raw(*says: bytes, host: str = "127.0.0.1") -> AsyncIterator[RawNode]:
-    node = RawNode(list(says))
-    server = await asyncio.start_server(node.talk, host, 0)
-    node.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield node
 
 
 @pytest.fixture
@@ -167,3 +131,67 @@ async def test_a_stream_that_falls_silent_is_broken_off(client: HttpNodeClient) 
         assert await anext(chunks) == b"{}\n"
         with pytest.raises(NodeUnreachable, match=r"0\.2 s"):
             await anext(chunks)
+
+
+async def test_an_answer_announced_by_others_is_waited_for(client: HttpNodeClient) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nContent-Type: text/plain\r\n\r\n"
+    async with raw(early + FULL, FULL) as node:
+        for _ in range(2):
+            answer = await client.ask(node.node, PODS, seconds=20)
+            assert (answer.status, answer.content_type, answer.body) == (
+                200,
+                "application/json",
+                b"{}",
+            )
+    assert node.connections == 1
+
+
+@pytest.mark.parametrize("more", [FULL, b"nonsense", b"HTTP/1.1 2"])
+async def test_what_nobody_asked_for_is_no_answer_to_the_next_request(
+    client: HttpNodeClient, more: bytes
+) -> None:
+    other = FULL.replace(b"{}", b"[]")
+    async with raw(FULL + more, other) as node:
+        assert (await client.ask(node.node, PODS, seconds=20)).body == b"{}"
+        assert (await client.ask(node.node, PODS, seconds=20)).body == b"[]"
+
+
+async def test_a_connection_that_the_node_will_close_is_not_used_again(
+    client: HttpNodeClient,
+) -> None:
+    last = FULL.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+    async with raw(last, FULL) as node:
+        for _ in range(2):
+            await client.ask(node.node, PODS, seconds=20)
+    assert node.connections == 2
+
+
+async def test_an_answer_may_come_in_chunks_and_byte_by_byte(client: HttpNodeClient) -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
+
+    async with raw(chunked, slowly=True) as node:
+        assert (await client.ask(node.node, PODS, seconds=20)).body == b"{}"
+
+
+async def test_what_changes_something_is_not_sent_twice(client: HttpNodeClient) -> None:
+    change = NodeRequest(method="POST", target="/v1/trace-session", body=b"{}")
+    async with raw(FULL, b"") as node:
+        await client.ask(node.node, PODS, seconds=20)
+        with pytest.raises(NodeUnreachable, match="closed the connection"):
+            await client.ask(node.node, change, seconds=20)
+    assert [head.split()[0] for head in node.heard] == [b"GET", b"POST"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        NodeRequest(method="GET", target="/v1/pods HTTP/1.1\r\nX: y"),
+        NodeRequest(method="GET", target="/v1/pods x"),
+        NodeRequest(method="GET", target="/v1/pods", headers={"X": "a\r\nY: b"}),
+    ],
+)
+async def test_no_request_can_become_another(client: HttpNodeClient, request_: NodeRequest) -> None:
+    async with raw(FULL) as node:
+        with pytest.raises(NodeUnreachable, match="none of HTTP"):
+            await client.ask(node.node, request_, seconds=20)
+    assert node.heard == []
