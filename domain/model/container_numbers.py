@@ -39,10 +39,15 @@ class ContainerNumbers:
         return number
 
     def number_of_id(self, container_id: str) -> int:
-        """Return the number of a container of which nothing but the id may be known yet."""
-        if container_id not in self.by_id:
+        """Return the number of a container of which nothing but the id may be known yet.
+
+        One that was given up is kept all the same: somebody is about to be in it.
+        """
+        number = self.by_id.get(container_id)
+        if number is None:
             return self.number_of(Container(name="", pod="", container_id=container_id))
-        return self.by_id[container_id]
+        self._retired.pop(number, None)
+        return number
 
     def in_use(self) -> set[int]:
         """Return the numbers that were not given up."""

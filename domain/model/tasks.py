@@ -90,9 +90,9 @@ class TaskIndex:
     def retire(self, number: int) -> None:
         """Forget a container, whose tasks are forgotten, with the next `release`.
 
-        One that is still entered is kept: its number would be another's.
+        One that is entered just now, or was a moment ago, is kept: its number would be another's.
         """
-        if not self.entering.goes_to(number):
+        if not self.entering.goes_to(number) and not self.alive(number):
             self._containers.retire(number)
 
     def add(self, container: int, tasks: Sequence[Task], *, now_ns: int = 0) -> list[int]:

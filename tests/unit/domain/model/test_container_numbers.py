@@ -53,3 +53,12 @@ def test_the_table_stays_small_while_ten_thousand_containers_come_and_go() -> No
         numbers.release()
         sizes.add(len(numbers.table))
     assert max(sizes) <= MANY_FREE
+
+
+def test_a_number_that_was_given_up_is_kept_if_somebody_enters_its_container_by_id() -> None:
+    numbers = ContainerNumbers()
+    number = numbers.number_of(Container(name="app", pod="job", container_id="c0ffee"))
+    numbers.retire(number)
+    assert numbers.number_of_id("c0ffee") == number
+    assert numbers.release() == []
+    assert numbers.in_use() == {number}

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from container_tracer.domain.model.pod import Task
+from container_tracer.domain.model.pod import Container, Task
 from container_tracer.domain.model.task_events import NEWTASK
-from container_tracer.domain.model.tasks import PID_MAX_LIMIT, TaskIndex
+from container_tracer.domain.model.tasks import NOBODY, PID_MAX_LIMIT, TaskIndex
 from container_tracer.fakes.trace_stage import BOXES, Drained, TraceStage
 
 
@@ -228,3 +228,23 @@ def test_a_retired_container_is_forgotten_once_its_calls_are_closed(stage: Trace
     stage.tasks.release()
     assert stage.tasks.container_number(BOXES[1]) == len(BOXES)
     assert before[1] == BOXES[1]
+
+
+def test_a_container_that_is_entered_while_it_is_let_go_keeps_its_number(
+    stage: TraceStage,
+) -> None:
+    number = stage.tasks.container_number(Container(name="side", pod="shop", container_id="c0ffee"))
+    stage.tasks.retire(number)
+    stage.tasks.add(NOBODY, [Task(tid=20, pid=20, command="runc")])
+    stage.tasks.attach(20, stage.tasks.number_of_id("c0ffee"))  # as the watch tells
+    stage.tasks.release()
+    assert stage.tasks.number_of_known("c0ffee") == number
+
+
+def test_a_container_that_was_entered_a_moment_ago_is_not_let_go(stage: TraceStage) -> None:
+    stage.add(8, pid=8, container=1)
+    stage.tasks.retire(1)
+    stage.tasks.release()
+    stage.events.wake(8, at=1).end(8, at=2)
+    assert owners(stage.drain())[0] == (8, 1, "sh")
+    assert stage.tasks.alive(1) == 0
