@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..ports.own_span_exporter import OwnSpanExporter
+from ..ports.single_span_exporter import SingleSpanExporter
 from .export_settings import ExportSettings
 
 if TYPE_CHECKING:
@@ -36,36 +36,36 @@ def jaeger_address(settings: ExportSettings) -> "CollectorAddress":
     )
 
 
-def own_span_exporters(settings: ExportSettings) -> list[OwnSpanExporter]:
+def single_span_exporters(settings: ExportSettings) -> list[SingleSpanExporter]:
     """Make those that settings name, for spans of the program itself."""
     return [_OWN_SPANS[name](settings) for name in settings.exporters]
 
 
-def _console(_settings: ExportSettings) -> OwnSpanExporter:
-    from ..adapters.console.own_spans import ConsoleOwnSpanExporter  # noqa: PLC0415 - see the module
+def _console(_settings: ExportSettings) -> SingleSpanExporter:
+    from ..adapters.console.single_spans import ConsoleSingleSpanExporter  # noqa: PLC0415 - see the module
 
-    return ConsoleOwnSpanExporter(sys.stdout)
+    return ConsoleSingleSpanExporter(sys.stdout)
 
 
-def _jaeger(settings: ExportSettings) -> OwnSpanExporter:
-    from ..adapters.jaeger.own_spans import JaegerOwnSpanExporter  # noqa: PLC0415 - see the module
+def _jaeger(settings: ExportSettings) -> SingleSpanExporter:
+    from ..adapters.jaeger.single_spans import JaegerSingleSpanExporter  # noqa: PLC0415 - see the module
 
-    return JaegerOwnSpanExporter(
+    return JaegerSingleSpanExporter(
         address=jaeger_address(settings), resource=service_resource(settings)
     )
 
 
-def _otlp(settings: ExportSettings) -> OwnSpanExporter:
-    from ..adapters.otlp.own_spans import OtlpOwnSpanExporter  # noqa: PLC0415 - see the module
+def _otlp(settings: ExportSettings) -> SingleSpanExporter:
+    from ..adapters.otlp.single_spans import OtlpSingleSpanExporter  # noqa: PLC0415 - see the module
 
-    return OtlpOwnSpanExporter(settings=settings.otlp, resource=service_resource(settings))
+    return OtlpSingleSpanExporter(settings=settings.otlp, resource=service_resource(settings))
 
 
-_OWN_SPANS: Mapping[str, Callable[[ExportSettings], OwnSpanExporter]] = {
+_OWN_SPANS: Mapping[str, Callable[[ExportSettings], SingleSpanExporter]] = {
     "console": _console,
     "jaeger": _jaeger,
     "otlp": _otlp,
 }
 
-OWN_SPAN_EXPORTERS = tuple(_OWN_SPANS)
+SINGLE_SPAN_EXPORTERS = tuple(_OWN_SPANS)
 """What spans of a program itself can be exported by."""

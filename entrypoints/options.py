@@ -82,7 +82,9 @@ def options_of(settings: type) -> dict[str, Option]:
 
 
 def _of_role(how: Option, role: str) -> Option:
-    return evolve(how, variables=tuple(one.format(role=role) for one in how.variables))
+    """Name the variables of a role; what is every role's may be one of them."""
+    named = (one.format(role=role) for one in how.variables)
+    return evolve(how, variables=tuple(dict.fromkeys(named)))
 
 
 def read_options(

@@ -114,6 +114,17 @@ class ServerSettings(ExportSettings):
     )
     """How many requests a second each client may send; 0 is no limit."""
 
+    verbose: bool = option(
+        "--verbose",
+        "TRACE_KUBE_VERBOSE",
+        "{role}_VERBOSE",
+        default=False,
+        parse=last(values.switch),
+        switch=True,
+        meaning="debug logs; default off",
+    )
+    """Whether to log what helps to debug."""
+
 
 def complete_server(settings: _Settings, *, kubeconfig: str = "") -> _Settings:
     """Find out whether certificates work and what was said of access fits together."""

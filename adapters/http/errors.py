@@ -49,7 +49,7 @@ def too_large(most_bytes: int) -> str:
     return f"answers with more than {most_bytes // 2**10} KiB"
 
 
-def _not_connected(node: Node, error: Exception) -> str:  # noqa: PLR0911 - a table of what can happen
+def _not_connected(node: Node, error: Exception) -> str:
     match error:
         case ssl.SSLCertVerificationError():
             return f"shows a certificate that cannot be trusted: {error.verify_message}"
@@ -61,10 +61,9 @@ def _not_connected(node: Node, error: Exception) -> str:  # noqa: PLR0911 - a ta
             return f"refuses connections at {node.authority}"
         case ConnectionError():
             return CLOSED
-        case OSError():
-            return f"cannot be reached at {node.authority}: {error.strerror or error}"
         case _:
-            return f"cannot be asked: {error or type(error).__name__}"
+            reason = getattr(error, "strerror", None) or error
+            return f"cannot be reached at {node.authority}: {reason}"
 
 
 def _trouble(error: Exception) -> str:

@@ -3,6 +3,7 @@
 Built from columns, without the SDK's span objects: those alone cost more than all of this.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -18,9 +19,9 @@ from opentelemetry.exporter.jaeger.thrift.gen.jaeger.ttypes import (
     TagType,
 )
 
-from ...domain.model.own_span import AttributeValue, OwnSpan, OwnSpanKind
 from ...domain.model.pod import Container
 from ...domain.model.quoting import unicode_text
+from ...domain.model.single_span import AttributeValue, SingleSpan, SingleSpanKind
 from ...domain.model.span_attributes import (
     Attributes,
     ServiceResource,
@@ -90,13 +91,13 @@ class BatchTranslation:
         )
 
 
-def own_batch(resource: ServiceResource, spans: Iterable[OwnSpan]) -> ThriftBatch:
+def own_batch(resource: ServiceResource, spans: Iterable[SingleSpan]) -> ThriftBatch:
     """Translate spans of the tracer itself, which its resource describes."""
     tags = _SpanTags(resource)
     return _batch(resource, [_own(one, tags, resource) for one in spans])
 
 
-def _own(span: OwnSpan, tags: "_SpanTags", resource: ServiceResource) -> ThriftSpan:
+def _own(span: SingleSpan, tags: "_SpanTags", resource: ServiceResource) -> ThriftSpan:
     return Span(
         **_trace_id(span.trace_id),
         spanId=_signed(span.span_id),
@@ -105,7 +106,9 @@ def _own(span: OwnSpan, tags: "_SpanTags", resource: ServiceResource) -> ThriftS
         flags=_SAMPLED,
         startTime=_microseconds(span.started_ns),
         duration=_microseconds(span.ended_ns - span.started_ns),
-        tags=tags.of(span.attributes, resource.attributes, kind=span.kind, error=span.error),
+        tags=tags.of(
+            span.attributes, resource.attributes, kind=span.kind, error=span.status_message
+        ),
     )
 
 
@@ -168,7 +171,7 @@ class _SpanTags:
         attributes: Mapping[str, AttributeValue],
         resource: Attributes,
         *,
-        kind: OwnSpanKind = OwnSpanKind.INTERNAL,
+        kind: SingleSpanKind = SingleSpanKind.INTERNAL,
         error: str = "",
     ) -> list[ThriftTag]:
         """Tag a span with attributes of its own, those of its resource, and how it ended."""
@@ -190,10 +193,18 @@ class _SpanTags:
 
     def _new(self, pair: tuple[str, AttributeValue]) -> ThriftTag:
         key, value = pair
-        if isinstance(value, str):
-            tag = Tag(key=_text(key), vType=TagType.STRING, vStr=_text(value))
-        else:
-            tag = Tag(key=_text(key), vType=TagType.LONG, vLong=value)
+        name = _text(key)
+        match value:
+            case bool():
+                tag = Tag(key=name, vType=TagType.BOOL, vBool=value)
+            case int():
+                tag = Tag(key=name, vType=TagType.LONG, vLong=value)
+            case float():
+                tag = Tag(key=name, vType=TagType.DOUBLE, vDouble=value)
+            case str():
+                tag = Tag(key=name, vType=TagType.STRING, vStr=_text(value))
+            case tuple():
+                tag = Tag(key=name, vType=TagType.STRING, vStr=_text(json.dumps(value)))
         self._known[pair] = tag
         return tag
 

@@ -1,6 +1,5 @@
 """Reviews by the API of Kubernetes."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +8,8 @@ from attrs import define, field
 from ...domain.model.access import Identity
 from ...domain.model.access_reviews import ReviewedAccess, TokenReview, access_review, is_allowed
 from ...ports.errors import AccessUndecided, ClusterUnavailable
-from .connection import KubernetesConnection
+from .connecting import ConnectionOnDemand
+from .connection import Json
 from .settings import KubernetesSettings
 
 _TOKEN_REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
@@ -22,31 +22,31 @@ class KubernetesAccessReviews:
 
     settings: KubernetesSettings
     audience: str = ""
-    _connection: KubernetesConnection | None = None
-    _lock: asyncio.Lock = field(factory=asyncio.Lock)
+    _connection: ConnectionOnDemand = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin without a connection."""
+        self._connection = ConnectionOnDemand(self.settings)
 
     async def identity(self, token: str) -> Identity | None:
         """Tell whose token it is; None if it is nobody's, has expired, or is not for us."""
         review = TokenReview(token=token, audience=self.audience)
         with _undecided():
-            return review.identity(await (await self._api()).post(_TOKEN_REVIEWS, review.body()))
+            return review.identity(await self._post(_TOKEN_REVIEWS, review.body()))
 
     async def allows(self, identity: Identity, access: ReviewedAccess) -> bool:
         """Tell whether somebody may do something."""
         body = access_review(identity, access)
         with _undecided():
-            return is_allowed(await (await self._api()).post(_ACCESS_REVIEWS, body))
+            return is_allowed(await self._post(_ACCESS_REVIEWS, body))
 
     async def close(self) -> None:
         """Hang up; again is harmless."""
-        if self._connection is not None:
-            await self._connection.close()
+        await self._connection.close()
 
-    async def _api(self) -> KubernetesConnection:
-        async with self._lock:
-            if self._connection is None:
-                self._connection = await KubernetesConnection.open(self.settings)
-            return self._connection
+    async def _post(self, path: str, body: Json) -> Json:
+        connection = await self._connection.get()
+        return await connection.post(path, body)
 
 
 @contextmanager

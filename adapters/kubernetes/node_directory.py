@@ -15,6 +15,7 @@ from ...domain.model.tracer_ports import SERVICE_LABEL
 from ...domain.model.tracers import Tracers
 from ...domain.model.watched_objects import WatchedObjects
 from ...ports.errors import ClusterUnavailable
+from .connecting import ConnectionOnDemand
 from .connection import KubernetesConnection
 from .settings import KubernetesSettings
 from .source import Source
@@ -43,13 +44,16 @@ class KubernetesNodeDirectory:
     shortest_watch_seconds: float = 1.0
     tracers: Tracers = field(factory=Tracers)
     _has_slices: bool = False
-    _connection: KubernetesConnection | None = None
-    _connecting: asyncio.Lock = field(factory=asyncio.Lock)
+    _connection: ConnectionOnDemand = field(init=False)
     _changed: asyncio.Event = field(factory=asyncio.Event)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin without a connection."""
+        self._connection = ConnectionOnDemand(self.settings)
 
     async def nodes(self) -> Nodes:
         """List them anew; raise `ClusterUnavailable`."""
-        connection = await self._connected()
+        connection = await self._connection.get()
         await asyncio.gather(
             self._pods(connection).list_anew(), self._services(connection).list_anew()
         )
@@ -71,13 +75,11 @@ class KubernetesNodeDirectory:
 
     async def close(self) -> None:
         """Hang up; again is harmless."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
+        await self._connection.close()
 
     async def _changes_of(self, services: Sequence[str]) -> AsyncGenerator[None, None]:
         """Tell whenever something may have changed, as long as the services are the same."""
-        connection = await self._connected()
+        connection = await self._connection.get()
         sources = [self._pods(connection)]
         if self._has_slices:
             sources.append(self._slices(connection, services))
@@ -155,12 +157,6 @@ class KubernetesNodeDirectory:
             known=known,
             shortest_watch_seconds=self.shortest_watch_seconds,
         )
-
-    async def _connected(self) -> KubernetesConnection:
-        async with self._connecting:
-            if self._connection is None:
-                self._connection = await KubernetesConnection.open(self.settings)
-            return self._connection
 
 
 async def _listed(source: Source, *, but: AbstractSet[int]) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 from attrs import define, field, frozen
 
-from ...domain.model.own_span import OwnSpan
 from ...domain.model.pod import Container
+from ...domain.model.single_span import SingleSpan
 from ...domain.model.span_attributes import (
     ServiceResource,
 )
@@ -23,8 +23,8 @@ from .encoding_columns import SPILL
 from .encoding_messages import (
     RESOURCE_ATTRIBUTE,
     attributes,
-    own_span,
     resource_openings,
+    single_span,
     text,
     whole_spans,
 )
@@ -94,9 +94,9 @@ class SpanEncoder:
             data[at : at + len(opening)] = np.frombuffer(opening, np.uint8)
         return [Request(data[begin:end].tobytes(), spans) for begin, end, spans in requests]
 
-    def own(self, spans: Iterable[OwnSpan]) -> bytes:
+    def own(self, spans: Iterable[SingleSpan]) -> bytes:
         """Encode spans of the tracer itself as one request; their resource is the tracer."""
-        encoded = whole_spans([own_span(one) for one in spans])
+        encoded = whole_spans([single_span(one) for one in spans])
         resource = attributes(RESOURCE_ATTRIBUTE, self.resource.attributes)
         return resource_openings(resource, self._scope, len(encoded)) + encoded
 

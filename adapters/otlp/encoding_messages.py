@@ -7,8 +7,8 @@ numbers and lengths take as few bytes as they can.
 from collections.abc import Mapping, Sequence
 from struct import pack
 
-from ...domain.model.own_span import AttributeValue, OwnSpan, OwnSpanKind
 from ...domain.model.quoting import unicode_text
+from ...domain.model.single_span import AttributeValue, SingleSpan, SingleSpanKind, SpanStatus
 from ...domain.model.traces import SessionTrace, Slices
 
 KIND_INTERNAL = b"\x30\x01"
@@ -21,9 +21,11 @@ _SHORT = 128
 _STATUS_ERROR = b"\x18\x02"
 _ALL_BITS = (1 << 64) - 1
 _KINDS = {
-    OwnSpanKind.INTERNAL: KIND_INTERNAL,
-    OwnSpanKind.SERVER: b"\x30\x02",
-    OwnSpanKind.CLIENT: b"\x30\x03",
+    SingleSpanKind.INTERNAL: KIND_INTERNAL,
+    SingleSpanKind.SERVER: b"\x30\x02",
+    SingleSpanKind.CLIENT: b"\x30\x03",
+    SingleSpanKind.PRODUCER: b"\x30\x04",
+    SingleSpanKind.CONSUMER: b"\x30\x05",
 }
 
 
@@ -58,8 +60,23 @@ def text(field: int, content: str) -> bytes:
 
 def attribute(field: int, name: str, value: AttributeValue) -> bytes:
     """Encode a `KeyValue`."""
-    known = INT_VALUE + varint(value) if isinstance(value, int) else text(1, value)
-    return delimited(field, text(1, name) + delimited(2, known))
+    return delimited(field, text(1, name) + delimited(2, _any_value(value)))
+
+
+def _any_value(value: AttributeValue) -> bytes:
+    """Encode the content of an `AnyValue`."""
+    match value:
+        case bool():
+            return bytes((0x10, value))
+        case int():
+            return INT_VALUE + varint(value)
+        case float():
+            return pack("<Bd", 0x21, value)
+        case str():
+            return text(1, value)
+        case tuple():
+            items = b"".join(delimited(1, _any_value(one)) for one in value)
+            return delimited(5, items)
 
 
 def attribute_up_to_digits(name: str, head: bytes, digits: int) -> bytes:
@@ -88,8 +105,8 @@ def link(session: SessionTrace) -> bytes:
     return delimited(13, delimited(1, session.trace_id) + delimited(2, session.span_id))
 
 
-def own_span(span: OwnSpan) -> bytes:
-    """Encode a span of the tracer itself."""
+def single_span(span: SingleSpan) -> bytes:
+    """Encode a span."""
     return b"".join(
         (
             delimited(1, span.trace_id),
@@ -100,7 +117,7 @@ def own_span(span: OwnSpan) -> bytes:
             _KINDS[span.kind],
             times(span.started_ns, span.ended_ns),
             attributes(SPAN_ATTRIBUTE, span.attributes),
-            error_status(span.error) if span.error else b"",
+            error_status(span.status_message) if span.status is SpanStatus.ERROR else b"",
         )
     )
 

@@ -10,8 +10,8 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from .errnos import errno_name
-from .own_span import AttributeValue
 from .pod import Container
+from .single_span import AttributeValue
 from .spans import SpanArgument, SpanBatch, SpanKind, SpanOutcome
 from .traces import SessionTrace, Slices
 

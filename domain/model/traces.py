@@ -11,7 +11,7 @@ from hashlib import blake2b
 import numpy as np
 from attrs import field, frozen
 
-from .own_span import OwnSpan
+from .single_span import SingleSpan
 from .spans import Int32, Int64, SpanBatch, UInt64
 from .trace_context import SpanContext
 
@@ -64,9 +64,9 @@ class SessionTrace:
             attributes=attributes,
         )
 
-    def span(self, ended_ns: int) -> OwnSpan:
+    def span(self, ended_ns: int) -> SingleSpan:
         """Make the span of the run, which is over."""
-        return OwnSpan(
+        return SingleSpan(
             name=self.name,
             trace_id=self.trace_id,
             span_id=self.span_id,

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from attrs import define, field
 
 from ...ports.clock import Clock
-from ...ports.own_span_exporter import OwnSpanExporter
-from ..model.own_span import AttributeValue, OwnSpan, OwnSpanKind
+from ...ports.single_span_exporter import SingleSpanExporter
+from ..model.single_span import AttributeValue, SingleSpan, SingleSpanKind, SpanStatus
 from ..model.trace_context import SpanContext
-from .own_span_delivery import OwnSpanDelivery
+from .single_span_delivery import SingleSpanDelivery
 
 CLOSE_SECONDS = 2.0
 """How long spans that wait may take to be sent when the program ends."""
@@ -25,16 +25,16 @@ class OpenSpan:
     """
 
     name: str
-    kind: OwnSpanKind
+    kind: SingleSpanKind
     context: SpanContext
     parent_span_id: bytes
     started_ns: int
     attributes: dict[str, AttributeValue] = field(factory=dict)
     error: str | None = None
 
-    def over(self, ended_ns: int) -> OwnSpan:
+    def over(self, ended_ns: int) -> SingleSpan:
         """Say what it was."""
-        return OwnSpan(
+        return SingleSpan(
             name=self.name,
             kind=self.kind,
             trace_id=self.context.trace_id,
@@ -44,7 +44,8 @@ class OpenSpan:
             started_ns=self.started_ns,
             ended_ns=ended_ns,
             attributes=dict(self.attributes),
-            error=self.error or "",
+            status=SpanStatus.ERROR if self.error else SpanStatus.UNSET,
+            status_message=self.error or "",
         )
 
 
@@ -52,14 +53,14 @@ class OpenSpan:
 class OwnSpans:
     """Hands spans to every exporter, from `start` to `close`, without making anybody wait."""
 
-    exporters: Sequence[OwnSpanExporter]
+    exporters: Sequence[SingleSpanExporter]
     clock: Clock
-    _deliveries: list[OwnSpanDelivery] = field(init=False)
+    _deliveries: list[SingleSpanDelivery] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Give each exporter a queue of its own."""
         self._deliveries = [
-            OwnSpanDelivery(exporter=one, clock=self.clock) for one in self.exporters
+            SingleSpanDelivery(exporter=one, clock=self.clock) for one in self.exporters
         ]
 
     @contextmanager
@@ -67,7 +68,7 @@ class OwnSpans:
         self,
         name: str,
         *,
-        kind: OwnSpanKind,
+        kind: SingleSpanKind,
         caller: SpanContext | None,
         attributes: Mapping[str, AttributeValue],
     ) -> Iterator[OpenSpan | None]:
@@ -108,7 +109,7 @@ class OwnSpans:
         """Deliver what waits, if that can be done soon, and drop the rest."""
         await asyncio.gather(*(one.close(CLOSE_SECONDS) for one in self._deliveries))
 
-    def _record(self, span: OwnSpan) -> None:
+    def _record(self, span: SingleSpan) -> None:
         for one in self._deliveries:
             one.offer(span)
 

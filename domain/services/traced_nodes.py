@@ -7,7 +7,7 @@ from attrs import define, evolve
 
 from ...ports.node_client import NodeAnswer, NodeClient, NodeRequest, NodeStream
 from ..model.nodes import Node
-from ..model.own_span import AttributeValue, OwnSpanKind
+from ..model.single_span import AttributeValue, SingleSpanKind
 from ..model.trace_context import SpanContext, read_span_context
 from .own_spans import OwnSpans
 
@@ -42,7 +42,7 @@ class TracedNodeClient:
         }
         name = f"{request.method} tracer-node"
         with self.spans.span(
-            name, kind=OwnSpanKind.CLIENT, caller=caller, attributes=attributes
+            name, kind=SingleSpanKind.CLIENT, caller=caller, attributes=attributes
         ) as span:
             if span is None:
                 return await self.client.ask(node, request, seconds=seconds)

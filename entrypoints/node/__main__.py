@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 import sys
 
@@ -15,6 +14,7 @@ from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
 from ..rest.tls import fresh_tls
+from ..signals import asked_to_stop
 from ..workers import leave_no_worker, use_workers
 from .settings import PROGRAM, NodeSettings, read_settings
 from .wiring import NodeWiring
@@ -50,11 +50,8 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     """Serve until a signal, then stop everything."""
     wiring = NodeWiring(settings=settings)
     sessions, upkeep, tls = wiring.sessions(), wiring.upkeep(), wiring.tls()
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stopping = asked_to_stop()
     workers = use_workers()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
     await asyncio.to_thread(sessions.prepare)
     await upkeep.start()
     with listener:

@@ -147,17 +147,6 @@ class NodeSettings(ServerSettings):
     )
     """Where file exporters write; it need not exist yet."""
 
-    verbose: bool = option(
-        "--verbose",
-        "TRACE_KUBE_VERBOSE",
-        "TRACER_VERBOSE",
-        default=False,
-        parse=last(values.switch),
-        switch=True,
-        meaning="debug logs; default off",
-    )
-    """Whether to log what helps to debug."""
-
 
 def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettings:
     """Read the command line (without the program's name) and the environment.

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import signal
 import socket
 import sys
 
@@ -16,6 +15,7 @@ from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
 from ..rest.serving import serving
 from ..rest.tls import fresh_tls
+from ..signals import asked_to_stop
 from ..workers import leave_no_worker, use_workers
 from .known_nodes import known_nodes
 from .settings import PROGRAM, SvcSettings, read_settings
@@ -51,10 +51,7 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
     """Serve until a signal, then let requests finish."""
     wiring = SvcWiring(settings=settings)
     tls, spans = wiring.tls(), wiring.spans()
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+    stopping = asked_to_stop()
     workers = use_workers()
     await spans.start()
     with listener:

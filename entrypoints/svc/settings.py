@@ -11,7 +11,7 @@ from attrs import Factory, evolve, frozen
 from ...domain.model.nodes import Node
 from .. import tls_settings, values
 from ..export_settings import complete_export, exporters_option
-from ..exporting import OWN_SPAN_EXPORTERS
+from ..exporting import SINGLE_SPAN_EXPORTERS
 from ..later import SAMPLE_RATE
 from ..options import command_line, last, option, options_of, read_options
 from ..server_settings import ServerSettings, complete_server
@@ -163,19 +163,9 @@ class SvcSettings(ServerSettings):
     """How nodes are asked, of those that are about that; None is plain HTTP."""
 
     exporters: tuple[str, ...] = exporters_option(
-        OWN_SPAN_EXPORTERS, default=(), meaning="where spans of svc itself go"
+        SINGLE_SPAN_EXPORTERS, default=(), meaning="where spans of svc itself go"
     )
-    """Where spans of requests go; each of `OWN_SPAN_EXPORTERS` once."""
-
-    verbose: bool = option(
-        "--verbose",
-        "TRACE_KUBE_VERBOSE",
-        default=False,
-        parse=last(values.switch),
-        switch=True,
-        meaning="debug logs; default off",
-    )
-    """Whether to log what helps to debug."""
+    """Where spans of requests go; each of `SINGLE_SPAN_EXPORTERS` once."""
 
 
 def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> SvcSettings:

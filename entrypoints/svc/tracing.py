@@ -5,7 +5,7 @@ from functools import wraps
 
 from sanic.response import HTTPResponse
 
-from ...domain.model.own_span import OwnSpanKind
+from ...domain.model.single_span import SingleSpanKind
 from ...domain.services.own_spans import OpenSpan
 from ..rest.errors import problem_of
 from ..rest.middleware import route_template
@@ -27,7 +27,7 @@ def traced(handler: Handler) -> Handler:
         route = route_template(request)
         with request.app.ctx.spans.span(
             f"{request.method} {route}",
-            kind=OwnSpanKind.SERVER,
+            kind=SingleSpanKind.SERVER,
             caller=request.ctx.caller,
             attributes={
                 "http.request.method": request.method,

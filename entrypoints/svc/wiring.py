@@ -20,7 +20,7 @@ from ...ports.access_control import AccessControl
 from ...ports.clock import Clock
 from ...ports.node_client import NodeClient
 from ...ports.node_directory import NodeDirectory
-from ..exporting import own_span_exporters
+from ..exporting import single_span_exporters
 from ..rest.access import access_control, gate
 from ..rest.access_metrics import AccessMetrics
 from ..rest.app import build_app
@@ -91,7 +91,7 @@ def _connections(settings: SvcSettings, tls: TlsUses) -> NodeClient:
 
 
 def _spans(settings: SvcSettings, clock: Clock) -> OwnSpans:
-    return OwnSpans(exporters=own_span_exporters(settings), clock=clock)
+    return OwnSpans(exporters=single_span_exporters(settings), clock=clock)
 
 
 def _access(settings: SvcSettings, clock: Clock) -> AccessControl:

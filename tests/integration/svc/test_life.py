@@ -39,7 +39,7 @@ def test_who_does_not_read_its_own_spans_keeps_neither_requests_nor_its_end_wait
     for _ in range(300):
         assert svc.ask("POST", "/v1/trace-session", []).status == 400
     assert svc.stop() < 15
-    assert "own_spans.not_delivered_in_time" in svc.log.read_text()
+    assert "span_delivery.not_delivered_in_time" in svc.log.read_text()
     assert svc.process.stdout is not None
     with svc.process.stdout as stdout:
         span = json.loads(stdout.readline())

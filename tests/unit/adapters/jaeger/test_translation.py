@@ -19,6 +19,7 @@ from container_tracer.adapters.jaeger.encoding import encode_batch
 from container_tracer.adapters.jaeger.translation import MAX_TEXT, SCOPE_NAME, BatchTranslation
 from container_tracer.domain.model.pod import Container
 from container_tracer.domain.model.quoting import unicode_text
+from container_tracer.domain.model.single_span import AttributeValue
 from container_tracer.domain.model.span_attributes import (
     Attributes,
     ServiceResource,
@@ -110,7 +111,7 @@ def readable(
     )
 
 
-def valid(attributes: Mapping[str, int | str]) -> dict[str, int | str]:
+def valid(attributes: Mapping[str, AttributeValue]) -> dict[str, Any]:
     return {
         unicode_text(key): unicode_text(value) if isinstance(value, str) else value
         for key, value in attributes.items()

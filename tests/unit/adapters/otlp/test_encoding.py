@@ -15,8 +15,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from container_tracer.adapters.otlp import encoding_roots, encoding_vocabulary
 from container_tracer.adapters.otlp.encoding import SpanEncoder
 from container_tracer.domain.model.event_format import EventFormat
-from container_tracer.domain.model.own_span import AttributeValue
 from container_tracer.domain.model.quoting import unicode_text
+from container_tracer.domain.model.single_span import AttributeValue
 from container_tracer.domain.model.span_attributes import (
     ServiceResource,
     root_attributes,

@@ -3,13 +3,13 @@
 import pytest
 
 from container_tracer.domain.model.nodes import Node
-from container_tracer.domain.model.own_span import OwnSpan, OwnSpanKind
+from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind
 from container_tracer.domain.model.trace_context import SpanContext, read_span_context
 from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.domain.services.traced_nodes import TracedNodeClient
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.node_client import FakeNodeClient
-from container_tracer.fakes.own_span_exporter import FakeOwnSpanExporter
+from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
 from container_tracer.ports.errors import NodeUnreachable
 from container_tracer.ports.node_client import NodeAnswer, NodeRequest
 
@@ -22,9 +22,9 @@ async def ask(
     *,
     method: str = "POST",
     answer: NodeAnswer | NodeUnreachable | None = None,
-) -> tuple[SpanContext | None, list[OwnSpan]]:
+) -> tuple[SpanContext | None, list[SingleSpan]]:
     """Return what the node was told, and the spans there are then."""
-    client, exporter = FakeNodeClient(), FakeOwnSpanExporter()
+    client, exporter = FakeNodeClient(), FakeSingleSpanExporter()
     client.answers["worker-1"] = answer or NodeAnswer(status=201)
     spans = OwnSpans(exporters=[exporter], clock=FakeClock())
     traced = TracedNodeClient(client=client, spans=spans)
@@ -48,7 +48,11 @@ async def test_a_node_is_told_of_the_span_that_asks_it() -> None:
     assert (told.trace_id, told.span_id) == (span.trace_id, span.span_id)
     assert (span.trace_id, span.parent_span_id) == (CALLER.trace_id, CALLER.span_id)
     assert told.trace_state == "a=1"
-    assert (span.name, span.kind, span.error) == ("POST tracer-node", OwnSpanKind.CLIENT, "")
+    assert (span.name, span.kind, span.status_message) == (
+        "POST tracer-node",
+        SingleSpanKind.CLIENT,
+        "",
+    )
     assert span.attributes == {
         "http.request.method": "POST",
         "url.path": "/v1/trace-session",
@@ -61,9 +65,9 @@ async def test_a_node_is_told_of_the_span_that_asks_it() -> None:
 
 async def test_a_node_that_fails_makes_a_span_that_says_so() -> None:
     _, (span,) = await ask(CALLER, answer=NodeUnreachable("refuses connections"))
-    assert span.error == "refuses connections"
+    assert span.status_message == "refuses connections"
     _, (span,) = await ask(CALLER, answer=NodeAnswer(status=503))
-    assert span.error == "the node answered 503"
+    assert span.status_message == "the node answered 503"
 
 
 @pytest.mark.parametrize(

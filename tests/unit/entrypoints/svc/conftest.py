@@ -12,7 +12,7 @@ from attrs import define, evolve, frozen
 from sanic import Sanic
 
 from container_tracer.domain.model.nodes import Node, Nodes
-from container_tracer.domain.model.own_span import OwnSpan, OwnSpanKind
+from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind
 from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.entrypoints.rest.context import App
 from container_tracer.entrypoints.rest.serving import serving
@@ -20,7 +20,7 @@ from container_tracer.entrypoints.svc.settings import SvcSettings
 from container_tracer.entrypoints.svc.wiring import SvcWiring
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.node_client import FakeNodeClient
-from container_tracer.fakes.own_span_exporter import FakeOwnSpanExporter
+from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
 from container_tracer.ports.node_client import NodeAnswer, NodeRequest
 
 
@@ -57,7 +57,7 @@ class Svc:
 
     app: App
     client: FakeNodeClient
-    exporter: FakeOwnSpanExporter
+    exporter: FakeSingleSpanExporter
     spans: OwnSpans
     nodes: Nodes
     port: int
@@ -77,12 +77,12 @@ class Svc:
     def forget_nodes(self) -> None:
         self.nodes = Nodes()
 
-    async def recorded(self) -> list[OwnSpan]:
+    async def recorded(self) -> list[SingleSpan]:
         """Return the spans there are; there will be no more."""
         await self.spans.close()
         return self.exporter.spans
 
-    async def until_recorded(self, kind: OwnSpanKind, *, times: int = 1) -> None:
+    async def until_recorded(self, kind: SingleSpanKind, *, times: int = 1) -> None:
         """Wait until there are so many spans of a kind."""
         async with asyncio.timeout(10):
             while [one.kind for one in self.exporter.spans].count(kind) < times:  # noqa: ASYNC110
@@ -103,7 +103,7 @@ async def svc() -> AsyncIterator[Svc]:
     client = FakeNodeClient(answers={"a": empty, "b": empty})
     known = Nodes(ready=tuple(Node(name=name, host="10.0.0.1", port=8080) for name in ("a", "b")))
     wiring = SvcWiring(settings=SvcSettings(nodes=known.ready))
-    exporter = FakeOwnSpanExporter()
+    exporter = FakeSingleSpanExporter()
     spans = OwnSpans(exporters=[exporter], clock=FakeClock())
     held: list[Svc] = []
     with (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from container_tracer.domain.model.nodes import Node
-from container_tracer.entrypoints.exporting import own_span_exporters
+from container_tracer.entrypoints.exporting import single_span_exporters
 from container_tracer.entrypoints.svc.settings import read_settings
 from container_tracer.entrypoints.values import Address
 
@@ -99,7 +99,7 @@ def test_its_own_spans_go_nowhere_unless_that_is_said_or_implied(
 ) -> None:
     settings = read_settings(argv, environ)
     assert settings.exporters == exporters
-    assert tuple(one.name for one in own_span_exporters(settings)) == exporters
+    assert tuple(one.name for one in single_span_exporters(settings)) == exporters
 
 
 def test_exporters_that_svc_does_not_have_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

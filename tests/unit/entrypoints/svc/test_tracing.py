@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from container_tracer.domain.model.own_span import OwnSpan, OwnSpanKind
+from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind
 from container_tracer.domain.model.trace_context import SpanContext, read_span_context
 from container_tracer.ports.errors import NodeUnreachable
 
@@ -24,10 +24,10 @@ def told(headers: Mapping[str, str]) -> SpanContext | None:
     return read_span_context(lambda name: [headers[name]] if name in headers else [])
 
 
-def parted(spans: list[OwnSpan]) -> tuple[OwnSpan, list[OwnSpan]]:
+def parted(spans: list[SingleSpan]) -> tuple[SingleSpan, list[SingleSpan]]:
     """Part the span of a request from those of what it asked nodes."""
-    (server,) = [one for one in spans if one.kind is OwnSpanKind.SERVER]
-    return server, [one for one in spans if one.kind is OwnSpanKind.CLIENT]
+    (server,) = [one for one in spans if one.kind is SingleSpanKind.SERVER]
+    return server, [one for one in spans if one.kind is SingleSpanKind.CLIENT]
 
 
 @pytest.mark.parametrize("headers", [W3C, B3, B3_MULTIPLE], ids=["w3c", "b3", "b3 multiple"])
@@ -99,14 +99,18 @@ async def test_a_request_that_comes_to_nothing_says_so(
     assert (await svc.ask("POST", "/v1/trace-session", json=WANTED)).status == status
     server, legs = parted(await svc.recorded())
     assert server.attributes["http.response.status_code"] == status
-    assert bool(server.error) is failed
-    assert all(one.error for one in legs)
+    assert bool(server.status_message) is failed
+    assert all(one.status_message for one in legs)
 
 
 async def test_a_request_that_is_malformed_is_a_span_without_nodes(svc: Any) -> None:
     assert (await svc.ask("POST", "/v1/trace-session", json=[])).status == 400
     server, legs = parted(await svc.recorded())
-    assert (server.attributes["http.response.status_code"], server.error, legs) == (400, "", [])
+    assert (server.attributes["http.response.status_code"], server.status_message, legs) == (
+        400,
+        "",
+        [],
+    )
 
 
 async def test_a_client_that_hangs_up_leaves_no_span_without_its_parent(svc: Any) -> None:
@@ -114,11 +118,11 @@ async def test_a_client_that_hangs_up_leaves_no_span_without_its_parent(svc: Any
     asking = asyncio.create_task(svc.ask("POST", "/v1/trace-session", json=WANTED), name="a client")
     await svc.until(asked=2)
     asking.cancel()
-    await svc.until_recorded(OwnSpanKind.SERVER)
+    await svc.until_recorded(SingleSpanKind.SERVER)
     svc.client.hanging["a"].set()
     # Asked to make sessions, and to delete them again.
     await svc.until(asked=4)
-    await svc.until_recorded(OwnSpanKind.CLIENT, times=4)
+    await svc.until_recorded(SingleSpanKind.CLIENT, times=4)
     server, legs = parted(await svc.recorded())
     assert server.attributes["http.response.status_code"] == 499
     assert sorted(one.name for one in legs) == [

@@ -5,24 +5,24 @@ from collections.abc import Callable
 
 import pytest
 
-from container_tracer.domain.model.own_span import OwnSpan
-from container_tracer.domain.services import own_span_delivery
-from container_tracer.domain.services.own_span_delivery import BATCH_SPANS, OwnSpanDelivery
+from container_tracer.domain.model.single_span import SingleSpan
+from container_tracer.domain.services import single_span_delivery
+from container_tracer.domain.services.single_span_delivery import BATCH_SPANS, SingleSpanDelivery
 from container_tracer.fakes.clock import FakeClock
-from container_tracer.fakes.own_span_exporter import FakeOwnSpanExporter
+from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
 from container_tracer.ports.errors import ExportDelayed, ExportFailed, ExportRejected
 
 
-def span(number: int = 1) -> OwnSpan:
-    return OwnSpan(
+def span(number: int = 1) -> SingleSpan:
+    return SingleSpan(
         name=str(number), trace_id=b"\1" * 16, span_id=b"\1" * 8, started_ns=1, ended_ns=2
     )
 
 
-def made(*failures: ExportFailed) -> tuple[OwnSpanDelivery, FakeOwnSpanExporter]:
-    exporter = FakeOwnSpanExporter()
+def made(*failures: ExportFailed) -> tuple[SingleSpanDelivery, FakeSingleSpanExporter]:
+    exporter = FakeSingleSpanExporter()
     exporter.failures.extend(failures)
-    return OwnSpanDelivery(exporter=exporter, clock=FakeClock()), exporter
+    return SingleSpanDelivery(exporter=exporter, clock=FakeClock()), exporter
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -90,7 +90,7 @@ async def test_an_exporter_with_a_fault_costs_its_spans_and_nothing_else() -> No
 async def test_what_does_not_fit_into_the_queue_is_dropped_and_nobody_waits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(own_span_delivery, "QUEUE_SPANS", 2)
+    monkeypatch.setattr(single_span_delivery, "QUEUE_SPANS", 2)
     delivery, exporter = made()
     exporter.gate.clear()
     delivery.start()

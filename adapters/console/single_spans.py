@@ -6,13 +6,13 @@ from typing import TextIO
 
 from attrs import define, field
 
-from ...domain.model.own_span import OwnSpan
-from ...domain.model.own_span_text import own_span_line
+from ...domain.model.single_span import SingleSpan
+from ...domain.model.single_span_text import single_span_line
 from .span_stream import SpanStream
 
 
 @define(eq=False)
-class ConsoleOwnSpanExporter:
+class ConsoleSingleSpanExporter:
     """Writes a JSON object per line to a text stream, which stays the caller's to close."""
 
     stream: TextIO
@@ -23,9 +23,9 @@ class ConsoleOwnSpanExporter:
         """Take the stream over, as far as whole lines need it."""
         self._lines = SpanStream(stream=self.stream)
 
-    async def send(self, spans: Sequence[OwnSpan]) -> None:
+    async def send(self, spans: Sequence[SingleSpan]) -> None:
         """Write whole lines, in a worker thread. Raises as the port says."""
-        await asyncio.to_thread(self._lines.write_lines, [own_span_line(one) for one in spans])
+        await asyncio.to_thread(self._lines.write_lines, [single_span_line(one) for one in spans])
 
     async def close(self) -> None:
         """Do nothing: the console stays open for others."""

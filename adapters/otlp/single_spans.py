@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from ...domain.model.own_span import OwnSpan
+from ...domain.model.single_span import SingleSpan
 from ...domain.model.span_attributes import ServiceResource
 from ...ports.errors import ExportRejected
 from .answers import rejection
@@ -16,7 +16,7 @@ from .transport import OpenTransport, Transport
 
 
 @define(kw_only=True, eq=False)
-class OtlpOwnSpanExporter:
+class OtlpSingleSpanExporter:
     """Keeps a connection from the first spans on until it is closed; `resource` is the tracer."""
 
     settings: OtlpSettings
@@ -29,7 +29,7 @@ class OtlpOwnSpanExporter:
         """Load what speaks the protocol."""
         self._open_transport = opening(self.settings.protocol)
 
-    async def send(self, spans: Sequence[OwnSpan]) -> None:
+    async def send(self, spans: Sequence[SingleSpan]) -> None:
         """Send one request; encoding is a thread's work. Raises as the port says."""
         if self._transport is None:
             self._transport = await self._open_transport(self.settings)
@@ -45,5 +45,5 @@ class OtlpOwnSpanExporter:
         if transport is not None:
             await transport.close()
 
-    def _pack(self, transport: Transport, spans: Sequence[OwnSpan]) -> bytes:
+    def _pack(self, transport: Transport, spans: Sequence[SingleSpan]) -> bytes:
         return transport.pack(SpanEncoder(self.resource).own(spans))

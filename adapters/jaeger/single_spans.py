@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from ...domain.model.own_span import OwnSpan
+from ...domain.model.single_span import SingleSpan
 from ...domain.model.span_attributes import ServiceResource
 from .collector import CollectorAddress, JaegerCollector
 from .encoding import encode_batch
@@ -13,7 +13,7 @@ from .translation import own_batch
 
 
 @define(kw_only=True, eq=False)
-class JaegerOwnSpanExporter:
+class JaegerSingleSpanExporter:
     """Keeps a connection from the first spans on until it is closed; `resource` is the tracer."""
 
     address: CollectorAddress
@@ -21,7 +21,7 @@ class JaegerOwnSpanExporter:
     name: str = field(default="jaeger", init=False)
     _collector: JaegerCollector | None = None
 
-    async def send(self, spans: Sequence[OwnSpan]) -> None:
+    async def send(self, spans: Sequence[SingleSpan]) -> None:
         """Post one batch; encoding is a thread's work. Raises as the port says."""
         if self._collector is None:
             self._collector = JaegerCollector.at(self.address)
@@ -33,5 +33,5 @@ class JaegerOwnSpanExporter:
         if collector is not None:
             await collector.close()
 
-    def _encode(self, spans: Sequence[OwnSpan]) -> bytes:
+    def _encode(self, spans: Sequence[SingleSpan]) -> bytes:
         return encode_batch(own_batch(self.resource, spans))

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 
-from .own_span import AttributeValue, OwnSpan
 from .quoting import unicode_text
+from .single_span import AttributeValue, SingleSpan, SpanStatus
 from .span_text import utc_times
 
 
-def own_span_line(span: OwnSpan) -> str:
+def single_span_line(span: SingleSpan) -> str:
     """Write a span as a JSON object in ASCII, without a line end.
 
     Keys: `time` (RFC 3339, UTC, nanoseconds), `start_ns`, `duration_ns`, `name`, `kind`,
@@ -17,7 +17,7 @@ def own_span_line(span: OwnSpan) -> str:
     """
     (time,) = utc_times(np.array([span.started_ns]))
     parent = {"parent_span_id": span.parent_span_id.hex()} if span.parent_span_id else {}
-    error = {"error": _text(span.error)} if span.error else {}
+    error = {"error": _text(span.status_message)} if span.status is SpanStatus.ERROR else {}
     line = {
         "time": time,
         "start_ns": span.started_ns,

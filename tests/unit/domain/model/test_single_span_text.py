@@ -2,12 +2,12 @@
 
 import json
 
-from container_tracer.domain.model.own_span import OwnSpan, OwnSpanKind
-from container_tracer.domain.model.own_span_text import own_span_line
+from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind, SpanStatus
+from container_tracer.domain.model.single_span_text import single_span_line
 
-ROOT = OwnSpan(
+ROOT = SingleSpan(
     name="GET /",
-    kind=OwnSpanKind.SERVER,
+    kind=SingleSpanKind.SERVER,
     trace_id=bytes(15) + b"\x0a",
     span_id=bytes(7) + b"\x0b",
     started_ns=1_714_557_600_000_000_001,
@@ -16,7 +16,7 @@ ROOT = OwnSpan(
 
 
 def test_a_span_is_an_object_without_what_it_does_not_have() -> None:
-    assert own_span_line(ROOT) == (
+    assert single_span_line(ROOT) == (
         '{"time":"2024-05-01T10:00:00.000000001Z","start_ns":1714557600000000001,"duration_ns":3,'
         '"name":"GET /","kind":"server","trace_id":"0000000000000000000000000000000a",'
         '"span_id":"000000000000000b","attributes":{}}'
@@ -24,8 +24,8 @@ def test_a_span_is_an_object_without_what_it_does_not_have() -> None:
 
 
 def test_text_that_is_no_unicode_becomes_visible() -> None:
-    line = own_span_line(
-        OwnSpan(
+    line = single_span_line(
+        SingleSpan(
             name="a\udcff",
             trace_id=ROOT.trace_id,
             span_id=ROOT.span_id,
@@ -33,7 +33,8 @@ def test_text_that_is_no_unicode_becomes_visible() -> None:
             started_ns=0,
             ended_ns=0,
             attributes={"path": "/\udcfe", "status": 500},
-            error="\udcfd\n",
+            status=SpanStatus.ERROR,
+            status_message="\udcfd\n",
         )
     )
     assert line.isascii()

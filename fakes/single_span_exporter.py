@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from ..domain.model.own_span import OwnSpan
+from ..domain.model.single_span import SingleSpan
 from ..ports.errors import ExportFailed
 
 
 @define(eq=False)
-class FakeOwnSpanExporter:
+class FakeSingleSpanExporter:
     """Keeps spans in `spans`, and each call's number of them in `sizes`.
 
     Each call takes and raises the first of `failures`. While `gate` is cleared, calls wait.
     """
 
     name: str = "fake"
-    spans: list[OwnSpan] = field(factory=list)
+    spans: list[SingleSpan] = field(factory=list)
     sizes: list[int] = field(factory=list)
     failures: deque[ExportFailed] = field(factory=deque)
     gate: asyncio.Event = field(factory=asyncio.Event)
@@ -28,7 +28,7 @@ class FakeOwnSpanExporter:
         """Begin quick."""
         self.gate.set()
 
-    async def send(self, spans: Sequence[OwnSpan]) -> None:
+    async def send(self, spans: Sequence[SingleSpan]) -> None:
         """Keep the spans, once the gate is open, or fail as told."""
         await self.gate.wait()
         if self.failures:

@@ -8,50 +8,51 @@ import pytest
 from attrs import evolve, frozen
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from container_tracer.adapters.console.own_spans import ConsoleOwnSpanExporter
+from container_tracer.adapters.console.single_spans import ConsoleSingleSpanExporter
 from container_tracer.adapters.jaeger.collector import CollectorAddress
-from container_tracer.adapters.jaeger.own_spans import JaegerOwnSpanExporter
-from container_tracer.adapters.otlp.own_spans import OtlpOwnSpanExporter
+from container_tracer.adapters.jaeger.single_spans import JaegerSingleSpanExporter
 from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
-from container_tracer.domain.model.own_span import OwnSpan, OwnSpanKind
+from container_tracer.adapters.otlp.single_spans import OtlpSingleSpanExporter
+from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind, SpanStatus
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.fakes.http_collector import Answer
 from container_tracer.fakes.jaeger_collector import CollectedSpan, FakeJaegerCollector
-from container_tracer.fakes.own_span_exporter import FakeOwnSpanExporter
+from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
 from container_tracer.fakes.spans import NOON_NS
 from container_tracer.ports.errors import ExportDelayed, ExportFailed, ExportRejected
-from container_tracer.ports.own_span_exporter import OwnSpanExporter
+from container_tracer.ports.single_span_exporter import SingleSpanExporter
 from tests.collectors import Received, Reply, attributes, grpc_collector, http_collector
 
 RESOURCE = ServiceResource(service_name="svc", service_version="1", host_name="h")
-ROOT = OwnSpan(
+ROOT = SingleSpan(
     name="POST /v1/trace-session",
-    kind=OwnSpanKind.SERVER,
+    kind=SingleSpanKind.SERVER,
     trace_id=bytes(range(16)),
     span_id=b"\xff" * 8,
     started_ns=NOON_NS,
     ended_ns=NOON_NS + 5_000,
     attributes={"http.request.method": "POST", "http.response.status_code": 201},
 )
-CHILD = OwnSpan(
+CHILD = SingleSpan(
     name="POST\ud8ff tracer-node",
-    kind=OwnSpanKind.CLIENT,
+    kind=SingleSpanKind.CLIENT,
     trace_id=ROOT.trace_id,
     span_id=bytes(7) + b"\1",
     parent_span_id=ROOT.span_id,
     started_ns=NOON_NS + 1_000,
     ended_ns=NOON_NS + 4_000,
-    error="refuses connections",
+    status=SpanStatus.ERROR,
+    status_message="refuses connections",
 )
-INSIDE = evolve(ROOT, kind=OwnSpanKind.INTERNAL, span_id=bytes(7) + b"\2", attributes={})
+INSIDE = evolve(ROOT, kind=SingleSpanKind.INTERNAL, span_id=bytes(7) + b"\2", attributes={})
 
 
 @frozen
 class Destination:
     """An exporter, how to look at what arrived, and whether it says who sent it."""
 
-    exporter: OwnSpanExporter
-    arrived: Callable[[], list[OwnSpan]]
+    exporter: SingleSpanExporter
+    arrived: Callable[[], list[SingleSpan]]
     services: Callable[[], set[str]] = lambda: {"svc"}
 
 
@@ -59,21 +60,21 @@ Make: TypeAlias = Callable[[AsyncExitStack], Awaitable[Destination]]
 
 
 async def fake(_: AsyncExitStack) -> Destination:
-    exporter = FakeOwnSpanExporter()
+    exporter = FakeSingleSpanExporter()
     return Destination(exporter, lambda: [readable(one) for one in exporter.spans])
 
 
 async def console(_: AsyncExitStack) -> Destination:
     stream = io.StringIO()
     return Destination(
-        ConsoleOwnSpanExporter(stream),
+        ConsoleSingleSpanExporter(stream),
         lambda: [from_line(json.loads(line)) for line in stream.getvalue().splitlines()],
     )
 
 
 async def jaeger(stack: AsyncExitStack) -> Destination:
     collector = await stack.enter_async_context(FakeJaegerCollector())
-    exporter = JaegerOwnSpanExporter(
+    exporter = JaegerSingleSpanExporter(
         address=CollectorAddress(url=collector.endpoint), resource=RESOURCE
     )
     return Destination(
@@ -91,7 +92,7 @@ def otlp(
         url = await stack.enter_async_context(collector(received))
         settings = OtlpSettings(endpoint=f"{url}/", protocol=protocol)
         return Destination(
-            OtlpOwnSpanExporter(settings=settings, resource=RESOURCE),
+            OtlpSingleSpanExporter(settings=settings, resource=RESOURCE),
             lambda: [from_otlp(span) for _, span in received.spans()],
             lambda: {resource["service.name"] for resource, _ in received.spans()},
         )
@@ -99,49 +100,53 @@ def otlp(
     return make
 
 
-def readable(span: OwnSpan) -> OwnSpan:
+def readable(span: SingleSpan) -> SingleSpan:
     """Show a span as one reads it whose text must be Unicode."""
     return evolve(span, name=span.name.replace("\ud8ff", r"\ud8ff"))
 
 
-def from_line(line: dict[str, Any]) -> OwnSpan:
+def ended(error: str) -> dict[str, Any]:
+    return {"status": SpanStatus.ERROR, "status_message": error} if error else {}
+
+
+def from_line(line: dict[str, Any]) -> SingleSpan:
     assert set(line) - {"parent_span_id", "error"} == {
         *("time", "start_ns", "duration_ns", "name", "kind", "trace_id", "span_id", "attributes")
     }
     assert line["time"].startswith("20")
-    return OwnSpan(
+    return SingleSpan(
         name=line["name"],
-        kind=OwnSpanKind(line["kind"]),
+        kind=SingleSpanKind(line["kind"]),
         trace_id=bytes.fromhex(line["trace_id"]),
         span_id=bytes.fromhex(line["span_id"]),
         parent_span_id=bytes.fromhex(line.get("parent_span_id", "")),
         started_ns=line["start_ns"],
         ended_ns=line["start_ns"] + line["duration_ns"],
         attributes=line["attributes"],
-        error=line.get("error", ""),
+        **ended(line.get("error", "")),
     )
 
 
-def from_thrift(span: CollectedSpan) -> OwnSpan:
+def from_thrift(span: CollectedSpan) -> SingleSpan:
     error = str(span.tags.get("otel.status_description", ""))
     assert ("error" in span.tags) == bool(error)
-    return OwnSpan(
+    return SingleSpan(
         name=span.name,
-        kind=OwnSpanKind(str(span.tags["span.kind"])),
+        kind=SingleSpanKind(str(span.tags["span.kind"])),
         trace_id=span.trace_id.to_bytes(16, "big"),
         span_id=span.span_id.to_bytes(8, "big"),
         parent_span_id=span.parent_id.to_bytes(8, "big") if span.parent_id else b"",
         started_ns=span.start_us * 1_000,
         ended_ns=(span.start_us + span.duration_us) * 1_000,
         attributes={name: value for name, value in span.tags.items() if name.startswith("http.")},
-        error=error,
+        **ended(error),
     )
 
 
-def from_otlp(span: Span) -> OwnSpan:
-    kinds = {1: OwnSpanKind.INTERNAL, 2: OwnSpanKind.SERVER, 3: OwnSpanKind.CLIENT}
+def from_otlp(span: Span) -> SingleSpan:
+    kinds = {1: SingleSpanKind.INTERNAL, 2: SingleSpanKind.SERVER, 3: SingleSpanKind.CLIENT}
     assert (span.status.code == span.status.STATUS_CODE_ERROR) == bool(span.status.message)
-    return OwnSpan(
+    return SingleSpan(
         name=span.name,
         kind=kinds[span.kind],
         trace_id=span.trace_id,
@@ -151,7 +156,7 @@ def from_otlp(span: Span) -> OwnSpan:
         started_ns=span.start_time_unix_nano,
         ended_ns=span.end_time_unix_nano,
         attributes=attributes(span.attributes),
-        error=span.status.message,
+        **ended(span.status.message),
     )
 
 
@@ -171,7 +176,7 @@ async def destination(request: pytest.FixtureRequest) -> AsyncIterator[Destinati
         await made.exporter.close()
 
 
-class TestOwnSpanExporter:
+class TestSingleSpanExporter:
     async def test_every_span_has_arrived_as_it_is_when_send_returns(
         self, destination: Destination
     ) -> None:
@@ -196,9 +201,9 @@ class TestOwnSpanExporter:
         assert destination.exporter.name
 
 
-async def sent(collector: FakeJaegerCollector, spans: Sequence[OwnSpan] = (ROOT,)) -> None:
+async def sent(collector: FakeJaegerCollector, spans: Sequence[SingleSpan] = (ROOT,)) -> None:
     address = CollectorAddress(url=collector.endpoint)
-    exporter = JaegerOwnSpanExporter(address=address, resource=RESOURCE)
+    exporter = JaegerSingleSpanExporter(address=address, resource=RESOURCE)
     try:
         await exporter.send(spans)
     finally:
@@ -231,7 +236,7 @@ async def test_what_an_otlp_collector_does_not_take_is_told(
     received.replies.append(reply)
     async with http_collector(received) as url:
         settings = OtlpSettings(endpoint=f"{url}/")
-        exporter = OtlpOwnSpanExporter(settings=settings, resource=RESOURCE)
+        exporter = OtlpSingleSpanExporter(settings=settings, resource=RESOURCE)
         with pytest.raises(kind) as caught:
             await exporter.send([ROOT, CHILD])
         await exporter.close()
@@ -242,7 +247,9 @@ async def test_what_an_otlp_collector_does_not_take_is_told(
 async def test_an_otlp_span_carries_along_what_other_systems_want() -> None:
     received = Received()
     async with http_collector(received) as url:
-        exporter = OtlpOwnSpanExporter(settings=OtlpSettings(endpoint=f"{url}/"), resource=RESOURCE)
+        exporter = OtlpSingleSpanExporter(
+            settings=OtlpSettings(endpoint=f"{url}/"), resource=RESOURCE
+        )
         await exporter.send([evolve(ROOT, trace_state="a=1")])
         await exporter.close()
     assert [span.trace_state for _, span in received.spans()] == ["a=1"]

@@ -9,8 +9,8 @@ from attrs import define, field
 
 from ...ports.clock import Clock
 from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
-from ...ports.own_span_exporter import OwnSpanExporter
-from ..model.own_span import OwnSpan
+from ...ports.single_span_exporter import SingleSpanExporter
+from ..model.single_span import SingleSpan
 from .backoff import MAX_ASKED_SECONDS, Backoff
 
 QUEUE_SPANS = 8_192
@@ -25,16 +25,16 @@ _log = structlog.get_logger()
 
 
 @define(kw_only=True, eq=False)
-class OwnSpanDelivery:
+class SingleSpanDelivery:
     """Brings spans to one exporter, from `start` to `close`; counts what became of each."""
 
-    exporter: OwnSpanExporter
+    exporter: SingleSpanExporter
     clock: Clock
     backoff: Backoff = field(factory=Backoff)
     delivered: int = 0
     dropped: int = 0
     trouble: str = ""
-    _queue: deque[OwnSpan] = field(factory=deque)
+    _queue: deque[SingleSpan] = field(factory=deque)
     _arrived: asyncio.Event = field(factory=asyncio.Event)
     _closing: bool = False
     _task: asyncio.Task[None] | None = None
@@ -43,7 +43,7 @@ class OwnSpanDelivery:
         """Begin to deliver."""
         self._task = asyncio.create_task(self._run(), name=f"own spans to {self.exporter.name}")
 
-    def offer(self, span: OwnSpan) -> None:
+    def offer(self, span: SingleSpan) -> None:
         """Take a span, or drop it if the queue is full."""
         if len(self._queue) >= QUEUE_SPANS or self._closing:
             self.dropped += 1
@@ -62,7 +62,7 @@ class OwnSpanDelivery:
                 while self._queue and await self._deliver_next() is None:
                     pass
         except TimeoutError:
-            _log.warning("own_spans.not_delivered_in_time", exporter=self.exporter.name)
+            _log.warning("span_delivery.not_delivered_in_time", exporter=self.exporter.name)
         self.dropped += len(self._queue)
         self._queue.clear()
         await self.exporter.close()
@@ -95,7 +95,7 @@ class OwnSpanDelivery:
         self.delivered += len(spans) - refused
         return None
 
-    async def _refused(self, spans: Sequence[OwnSpan]) -> int:
+    async def _refused(self, spans: Sequence[SingleSpan]) -> int:
         """Send spans; return how many of them were refused for good."""
         try:
             await self.exporter.send(spans)
@@ -108,17 +108,17 @@ class OwnSpanDelivery:
             self._note(str(error))
             return len(spans)
         except Exception as error:  # noqa: BLE001 - what an exporter does wrong costs its spans only
-            _log.error("own_spans.exporter_broken", exporter=self.exporter.name, exc_info=error)
+            _log.error("span_delivery.exporter_broken", exporter=self.exporter.name, exc_info=error)
             return len(spans)
         self._recover()
         return 0
 
     def _note(self, why: str) -> None:
         if why != self.trouble:
-            _log.warning("own_spans.not_taken", exporter=self.exporter.name, error=why)
+            _log.warning("span_delivery.not_taken", exporter=self.exporter.name, error=why)
         self.trouble = why
 
     def _recover(self) -> None:
         if self.trouble:
-            _log.info("own_spans.recovered", exporter=self.exporter.name)
+            _log.info("span_delivery.recovered", exporter=self.exporter.name)
         self.trouble = ""
