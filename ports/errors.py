@@ -51,6 +51,14 @@ class EventUnavailable(PortError):
     """This kernel does not have, or does not give, an event that was asked for."""
 
 
+class GuestsUnreachable(PortError):
+    """No virtual machine could reach this program in a way that was asked for."""
+
+
+class GuestLost(PortError):
+    """The connection to a virtual machine broke."""
+
+
 class ExportFailed(PortError):
     """An exporter could not take spans; they are counted as dropped."""
 
