@@ -1,16 +1,19 @@
 """A Jaeger collector, reached over HTTP."""
 
+import time
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import aiohttp
 from attrs import define, field, frozen
 
 from ...domain.model.quoting import printable
+from ...domain.model.retry_after import retry_after_seconds
 from ...ports.errors import ExportDelayed, ExportFailed
+from .encoding import encode_batch
+from .sender import Packet
+from .translation import ThriftBatch
 
 POST_SECONDS = 10.0
 """How long a collector may take to say that it has got a batch."""
@@ -54,6 +57,15 @@ class CollectorAddress:
             headers["Authorization"] = f"Basic {basic}"
         return headers
 
+    @property
+    def shown(self) -> str:
+        """How people are told of it."""
+        return self.url
+
+    def open(self) -> "JaegerCollector":
+        """Prepare to send; nothing is connected yet."""
+        return JaegerCollector.at(self)
+
 
 @define(eq=False)
 class JaegerCollector:
@@ -72,8 +84,12 @@ class JaegerCollector:
         )
         return cls(address, http)
 
-    async def post(self, body: bytes) -> None:
-        """Send a batch.
+    def packets(self, batch: ThriftBatch) -> list[Packet]:
+        """Encode a batch, which goes in one request."""
+        return [Packet(encode_batch(batch), len(batch.spans))]
+
+    async def send(self, body: bytes) -> None:
+        """Post a packet.
 
         Raises `ExportDelayed` if the collector cannot be reached or cannot take it now, and
         `ExportFailed` if it refuses it.
@@ -104,7 +120,9 @@ class JaegerCollector:
             f"{said and f': {said}'}{advice}"
         )
         if busy or answer.status in _BUSY:
-            after = retry_after_seconds(answer.headers.get("Retry-After", ""))
+            after = retry_after_seconds(
+                answer.headers.get("Retry-After", ""), now_ns=time.time_ns()
+            )
             return ExportDelayed(message, retry_after_seconds=after)
         return ExportFailed(message)
 
@@ -115,19 +133,6 @@ async def _said(answer: aiohttp.ClientResponse) -> str:
     except (aiohttp.ClientError, OSError, TimeoutError):
         return ""  # its status says enough
     return _quoted(text.decode(errors="replace"))
-
-
-def retry_after_seconds(text: str) -> float:
-    """Read the header Retry-After: seconds or a date; 0 if it says nothing of use."""
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The tracer's own spans to a Jaeger collector."""
+"""The tracer's own spans to Jaeger."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from attrs import define, field
 
 from ...domain.model.single_span import SingleSpan
 from ...domain.model.span_attributes import ServiceResource
-from .collector import CollectorAddress, JaegerCollector
-from .encoding import encode_batch
+from ...ports.errors import ExportRejected
+from .sender import TOO_LARGE, JaegerAddress, JaegerSender, Packet
 from .translation import own_batch
 
 
@@ -16,22 +16,29 @@ from .translation import own_batch
 class JaegerSingleSpanExporter:
     """Keeps a connection from the first spans on until it is closed; `resource` is the tracer."""
 
-    address: CollectorAddress
+    address: JaegerAddress
     resource: ServiceResource
     name: str = field(default="jaeger", init=False)
-    _collector: JaegerCollector | None = None
+    _sender: JaegerSender | None = None
 
     async def send(self, spans: Sequence[SingleSpan]) -> None:
-        """Post one batch; encoding is a thread's work. Raises as the port says."""
-        if self._collector is None:
-            self._collector = JaegerCollector.at(self.address)
-        await self._collector.post(await asyncio.to_thread(self._encode, spans))
+        """Send one batch; encoding is a thread's work. Raises as the port says."""
+        if self._sender is None:
+            self._sender = self.address.open()
+        lost = 0
+        for packet in await asyncio.to_thread(self._encode, self._sender, spans):
+            if packet.body:
+                await self._sender.send(packet.body)
+            else:
+                lost += packet.spans
+        if lost:
+            raise ExportRejected(TOO_LARGE, spans=lost)
 
     async def close(self) -> None:
         """Hang up; again is harmless."""
-        collector, self._collector = self._collector, None
-        if collector is not None:
-            await collector.close()
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.close()
 
-    def _encode(self, spans: Sequence[SingleSpan]) -> bytes:
-        return encode_batch(own_batch(self.resource, spans))
+    def _encode(self, sender: JaegerSender, spans: Sequence[SingleSpan]) -> list[Packet]:
+        return sender.packets(own_batch(self.resource, spans))

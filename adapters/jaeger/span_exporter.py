@@ -1,6 +1,7 @@
 """The exporter `jaeger`."""
 
 import asyncio
+from collections import deque
 
 import numpy as np
 from attrs import define, field
@@ -10,12 +11,11 @@ from ...domain.model.spans import Int64, SpanBatch
 from ...domain.model.traces import SessionTrace, TracedBatch, cut
 from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from ...ports.span_exporter import TraceContext
-from .collector import CollectorAddress, JaegerCollector
-from .encoding import encode_batch
+from .sender import TOO_LARGE, JaegerAddress, JaegerSender, Packet
 from .translation import BatchTranslation
 
 PART_SPANS = 2_000
-"""A request has so many spans at most, and the roots of their slices: it stays below 4 MB."""
+"""So many spans at most are encoded at once, with the roots of their slices: less than 4 MB."""
 
 
 GATHER_SECONDS = 1.0
@@ -24,11 +24,19 @@ GATHER_SECONDS = 1.0
 
 @define(kw_only=True, eq=False)
 class _Parts:
-    """A batch on its way, part by part; `taken` of its spans, the first ones, have arrived."""
+    """A batch on its way, packet by packet.
+
+    `taken` of its spans, the first ones, have arrived or are lost; `packets` are the rest of a
+    part, and begin with `roots` roots of slices. `lost` are those that were too large.
+    """
 
     batch: SpanBatch
     traced: TracedBatch
     taken: int = 0
+    packets: deque[Packet] = field(factory=deque)
+    roots: int = 0
+    lost: int = 0
+    lost_events: int = 0
 
     @classmethod
     def of(cls, batch: SpanBatch, session: SessionTrace) -> "_Parts":
@@ -38,15 +46,37 @@ class _Parts:
     def left(self) -> int:
         return len(self.batch) - self.taken
 
-    def encode_next(self, translation: BatchTranslation) -> bytes:
-        """Encode the next spans; the root of a slice goes with its first span."""
+    def encode_next(self, translation: BatchTranslation, sender: JaegerSender) -> None:
+        """Encode the next spans; the root of a slice goes with its first span, and before it."""
         rows = np.flatnonzero(self._in_next(self.traced.row_of))
         first = self.traced.row_of[self.traced.slices.first]
         slices = np.flatnonzero(self._in_next(first))
-        return encode_batch(translation.spans(self.traced, rows, slices))
+        self.roots = len(slices)
+        self.packets.extend(sender.packets(translation.spans(self.traced, rows, slices)))
 
-    def next_taken(self) -> None:
-        self.taken = min(self.taken + PART_SPANS, len(self.batch))
+    def packet_done(self) -> None:
+        """Count what the first packet holds, which was sent or cannot be."""
+        packet = self.packets.popleft()
+        roots = min(self.roots, packet.spans)
+        self.roots -= roots
+        begin, self.taken = self.taken, self.taken + packet.spans - roots
+        if not packet.body:
+            self.lost += self.taken - begin
+            self.lost_events += self.batch.take(slice(begin, self.taken)).events
+
+    def arrived(self) -> tuple[int, int]:
+        """Count the spans, and events, that were confirmed."""
+        events = self.batch.take(slice(self.taken)).events
+        return self.taken - self.lost, events - self.lost_events
+
+    def failure(self, error: ExportFailed) -> ExportFailed:
+        """Say what it means that the rest will not be taken, because of the error."""
+        spans, events = self.arrived()
+        if not spans:
+            return error
+        return ExportRejected(
+            str(error), spans=len(self.batch) - spans, events=self.batch.events - events
+        )
 
     def _in_next(self, rows: Int64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         return (rows >= self.taken) & (rows < self.taken + PART_SPANS)
@@ -54,13 +84,13 @@ class _Parts:
 
 @define(eq=False)
 class JaegerSink:
-    """One run of a session; `output` is the collector's address, and the session's trace.
+    """One run of a session; `output` is where spans go, and the session's trace.
 
-    A batch that was delayed is remembered: when it comes again, what the collector has confirmed
-    is not sent twice.
+    A batch that was delayed is remembered: when it comes again, what was confirmed is not sent
+    twice.
     """
 
-    _collector: JaegerCollector
+    _sender: JaegerSender
     _translation: BatchTranslation
     output: str
     _sending: _Parts | None = None
@@ -69,35 +99,37 @@ class JaegerSink:
     async def write(self, batch: SpanBatch) -> None:
         """Send the batch in parts, in the order its spans came in; encoding is a thread's work.
 
-        Raises as the port says; `ExportRejected` if the collector took some parts and will not
-        take the rest.
+        Raises as the port says; `ExportRejected` if some spans have arrived and the rest never
+        will.
         """
         if self._closed:
             raise ExportFailed("This session's way to Jaeger is closed; start it again.")
         if self._sending is None or self._sending.batch is not batch:
             self._sending = await asyncio.to_thread(_Parts.of, batch, self._translation.session)
-        while self._sending.left:
-            await self._send_next(self._sending)
+        parts = self._sending
+        while parts.left:
+            await self._send_next(parts)
         self._sending = None
+        if parts.lost:
+            raise parts.failure(ExportFailed(TOO_LARGE))
 
     async def _send_next(self, parts: _Parts) -> None:
-        body = await asyncio.to_thread(parts.encode_next, self._translation)
-        try:
-            await self._collector.post(body)
-        except ExportDelayed:
-            raise
-        except ExportFailed as error:
-            if not parts.taken:
+        if not parts.packets:
+            await asyncio.to_thread(parts.encode_next, self._translation, self._sender)
+        if body := parts.packets[0].body:
+            try:
+                await self._sender.send(body)
+            except ExportDelayed:
                 raise
-            raise ExportRejected(str(error), spans=parts.left) from error
-        parts.next_taken()
+            except ExportFailed as error:
+                raise parts.failure(error) from error
+        parts.packet_done()
 
     def arrived(self, batch: SpanBatch) -> tuple[int, int]:
         """Count what was confirmed of a batch that was given up."""
         if self._sending is None or self._sending.batch is not batch:
             return 0, 0
-        confirmed = batch.take(slice(self._sending.taken))
-        return len(confirmed), confirmed.events
+        return self._sending.arrived()
 
     async def close(self, *, ended_ns: int | None = None) -> None:
         """Send the session's own span, if it began, and hang up; again is harmless.
@@ -107,31 +139,36 @@ class JaegerSink:
         if not self._closed and ended_ns is not None:
             await self._send_session_span(ended_ns)
         self._closed, self._sending = True, None
-        await self._collector.close()
+        await self._sender.close()
 
     async def _send_session_span(self, ended_ns: int) -> None:
-        body = encode_batch(self._translation.session_span(ended_ns))
+        (packet,) = self._sender.packets(self._translation.session_span(ended_ns))
         try:
-            await self._collector.post(body)
+            await self._send_whole(packet)
         except ExportDelayed:
             raise
         except ExportFailed:
             await self.close()
             raise
 
+    async def _send_whole(self, packet: Packet) -> None:
+        if not packet.body:
+            raise ExportFailed(TOO_LARGE)
+        await self._sender.send(packet.body)
+
 
 @define(kw_only=True)
 class JaegerSpanExporter:
-    """Sends spans to a Jaeger collector, as Thrift over HTTP; `resource` says who sends them."""
+    """Sends spans to Jaeger, as Thrift; `resource` says who sends them."""
 
-    address: CollectorAddress
+    address: JaegerAddress
     resource: ServiceResource
     gather_seconds: float = GATHER_SECONDS
     name: str = field(default="jaeger", init=False)
 
     async def open(self, context: TraceContext) -> JaegerSink:
-        """Give a session its way to the collector, which need not be up yet."""
+        """Give a session its way to Jaeger, which need not be up yet."""
         session = context.trace
         translation = BatchTranslation(resource=self.resource, session=session)
-        output = f"{self.address.url} trace_id={session.trace_id.hex()}"
-        return JaegerSink(JaegerCollector.at(self.address), translation, output)
+        output = f"{self.address.shown} trace_id={session.trace_id.hex()}"
+        return JaegerSink(self.address.open(), translation, output)

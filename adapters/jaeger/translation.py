@@ -55,10 +55,10 @@ class BatchTranslation:
     session: SessionTrace
 
     def spans(self, traced: TracedBatch, rows: Int64, slices: Int64) -> ThriftBatch:
-        """Translate spans, given by their rows, and the roots of slices, given by their numbers."""
+        """Translate the roots of slices, given by their numbers, and spans, by their rows."""
         tags = _SpanTags(self.resource)
-        spans = _children(traced, rows, tags)
-        spans += [self._root(traced, number, tags) for number in slices.tolist()]
+        spans = [self._root(traced, number, tags) for number in slices.tolist()]
+        spans += _children(traced, rows, tags)
         return _batch(self.resource, spans)
 
     def session_span(self, ended_ns: int) -> ThriftBatch:

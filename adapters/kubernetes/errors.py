@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -11,6 +12,7 @@ import yaml
 from kubernetes.aio.config import ConfigException
 
 from ...domain.model.quoting import printable
+from ...domain.model.retry_after import retry_after_seconds
 from ...ports.errors import ClusterUnavailable
 
 _LONGEST_WORDS = 300
@@ -83,8 +85,8 @@ def refusal(
             text = f"The Kubernetes API at {address} has no such resource{said}."
         case _:
             text = f"The Kubernetes API at {address} answered {status}{said}."
-    wait = headers.get("Retry-After", "")
-    seconds = min(float(wait), _LONGEST_WAIT_SECONDS) if wait.isdecimal() else 0.0
+    asked = retry_after_seconds(headers.get("Retry-After", ""), now_ns=time.time_ns())
+    seconds = min(asked, _LONGEST_WAIT_SECONDS)
     return ClusterUnavailable(text, status=status, retry_after_seconds=seconds)
 
 

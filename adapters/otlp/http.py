@@ -4,10 +4,9 @@ import asyncio
 import gzip
 import io
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Self
 
@@ -15,6 +14,7 @@ import aiohttp
 from attrs import frozen
 
 from ... import __version__
+from ...domain.model.retry_after import retry_after_seconds
 from ...ports.errors import ExportDelayed, ExportFailed
 from .answers import PartialSuccess, UnreadableAnswer, quoted, read_status, read_success
 from .settings import OtlpSettings
@@ -91,7 +91,9 @@ class HttpTransport:
             said = f"{said}: {words}"
         why = f"otlp: {self._settings.address} answered {said}"
         if response.status in RETRYABLE:
-            asked = _retry_after(response.headers.get("Retry-After", ""))
+            asked = retry_after_seconds(
+                response.headers.get("Retry-After", ""), now_ns=time.time_ns()
+            )
             return ExportDelayed(why, retry_after_seconds=asked)
         if HTTPStatus.MULTIPLE_CHOICES <= response.status < HTTPStatus.BAD_REQUEST:
             why += "; redirects are not followed"
@@ -154,20 +156,6 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
         if len(received) >= MAX_ANSWER_BYTES:
             break
     return bytes(received[:MAX_ANSWER_BYTES])
-
-
-def _retry_after(text: str) -> float:
-    """Read a number of seconds or a date (RFC 9110, 10.2.3); 0 if it is neither, or is past."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _trouble(error: aiohttp.ClientError) -> str:

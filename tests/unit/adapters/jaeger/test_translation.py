@@ -60,8 +60,8 @@ def translated(traced: TracedBatch, *, session: SessionTrace = SESSION) -> Any:
 def by_exporter(batch: SpanBatch, *, session: SessionTrace = SESSION) -> list[CollectedSpan]:
     """Let OpenTelemetry's exporter translate the same spans, made one by one."""
     traced = cut(batch, session)
-    spans = [child(traced, row) for row in range(len(batch))]
-    spans += [root(traced, number, session) for number in range(len(traced.slices))]
+    spans = [root(traced, number, session) for number in range(len(traced.slices))]
+    spans += [child(traced, row) for row in range(len(batch))]
     translator = ThriftTranslator(MAX_TEXT)
     thrift = [translator._translate_span(span) for span in spans]
     # The test's own text is valid; library names are what scope names were called formerly.
@@ -163,14 +163,14 @@ def test_every_span_hangs_below_a_root_that_follows_from_the_session() -> None:
 
 
 def test_a_failed_call_is_an_error_and_others_have_no_status() -> None:
-    failed, fine, _ = collected(span_batch(FakeSpan(result=-2), FakeSpan()))
+    _, failed, fine = collected(span_batch(FakeSpan(result=-2), FakeSpan()))
     status = {"otel.status_code": "ERROR", "otel.status_description": "ENOENT", "error": True}
     assert status.items() <= failed.tags.items()
     assert not status.keys() & fine.tags.keys()
 
 
 def test_a_container_is_described_on_each_of_its_spans() -> None:
-    span, root = collected(span_batch(FakeSpan(container=POD)))
+    root, span = collected(span_batch(FakeSpan(container=POD)))
     assert RESOURCE.of(POD).items() <= span.tags.items()
     assert RESOURCE.of(POD).items() <= root.tags.items()
 
