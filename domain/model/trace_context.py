@@ -92,7 +92,7 @@ def _w3c(values_of: HeaderValues) -> SpanContext | None:
     if version == _INVALID_VERSION or (version == _FIRST_VERSION and rest):
         return None
     sampled = bool(int(flags, 16) & _SAMPLED_FLAG)
-    return _context(trace, span, sampled=sampled, state=_trace_state(values_of("tracestate")))
+    return _context(trace, span, sampled=sampled, state=read_trace_state(values_of("tracestate")))
 
 
 def _b3_single(values_of: HeaderValues) -> SpanContext | None:
@@ -126,7 +126,7 @@ def _context(trace: str, span: str, *, sampled: bool, state: str = "") -> SpanCo
     )
 
 
-def _trace_state(values: Sequence[str]) -> str:
+def read_trace_state(values: Sequence[str]) -> str:
     """Join the members of a list; one that breaks the rules is dropped as a whole."""
     members = [one for one in (part.strip(" \t") for part in ",".join(values).split(",")) if one]
     found = [_STATE_MEMBER.fullmatch(one) for one in members]
