@@ -1,6 +1,9 @@
 """Failures of the world, as the domain sees them; adapters translate foreign errors into these."""
 
+from collections.abc import Sequence
+
 from ..domain.model.errors import TracerError
+from ..domain.model.single_span import SingleSpan
 
 
 class PortError(TracerError):
@@ -60,13 +63,20 @@ class GuestLost(PortError):
 
 
 class ExportFailed(PortError):
-    """An exporter could not take spans; they are counted as dropped."""
+    """An exporter could not take spans; they are counted as dropped.
+
+    `left` are those single spans of what was sent that this is not about, and that are still to be
+    sent: they were not tried.
+    """
+
+    left: Sequence[SingleSpan] | None = None
 
 
 class ExportDelayed(ExportFailed):
     """An exporter could not take spans now: the same ones may be offered again later.
 
-    `retry_after_seconds` is how long its destination asked for, 0 if it did not say.
+    `retry_after_seconds` is how long its destination asked for, 0 if it did not say. `left` are
+    the single spans to offer again, None if all are: the others have arrived.
     """
 
     def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""Where a tracer's own spans go."""
+"""Where spans go one by one: those of a tracer itself, or of agents in virtual machines."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,7 +16,8 @@ class SingleSpanExporter(Protocol):
         """Deliver all spans, of which there is at least one; calls never overlap.
 
         Raises `ExportDelayed` if the same spans may be sent again later, `ExportRejected` if some
-        were refused for good, and `ExportFailed` if all were.
+        were refused for good, and `ExportFailed` if all were. Each may name spans as `left`: these
+        are to be sent again (after a delay) or still to be sent (at once), and no others.
         """
 
     async def close(self) -> None:

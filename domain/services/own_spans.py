@@ -11,7 +11,7 @@ from ...ports.clock import Clock
 from ...ports.single_span_exporter import SingleSpanExporter
 from ..model.single_span import AttributeValue, SingleSpan, SingleSpanKind, SpanStatus
 from ..model.trace_context import SpanContext
-from .single_span_delivery import SingleSpanDelivery
+from .single_span_delivery import SingleSpanCounts, SingleSpanDelivery
 
 CLOSE_SECONDS = 2.0
 """How long spans that wait may take to be sent when the program ends."""
@@ -96,9 +96,9 @@ class OwnSpans:
         finally:
             self._record(span.over(self.clock.wall_ns()))
 
-    def counts(self) -> Mapping[str, tuple[int, int]]:
-        """Return how many spans each exporter has delivered, and dropped."""
-        return {one.exporter.name: (one.delivered, one.dropped) for one in self._deliveries}
+    def counts(self) -> Mapping[str, SingleSpanCounts]:
+        """Return what became of the spans, by exporter."""
+        return {one.exporter.name: one.counts for one in self._deliveries}
 
     async def start(self) -> None:
         """Begin to deliver."""

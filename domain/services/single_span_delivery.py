@@ -1,117 +1,193 @@
-"""Between a tracer's own spans and one who keeps them: a bounded queue that counts."""
+"""Between single spans and one who keeps them: a bounded queue that counts."""
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import structlog
-from attrs import define, field
+from attrs import define, field, frozen
 
 from ...ports.clock import Clock
 from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from ...ports.single_span_exporter import SingleSpanExporter
 from ..model.single_span import SingleSpan
+from ..model.single_span_size import size_of
 from .backoff import MAX_ASKED_SECONDS, Backoff
 
 QUEUE_SPANS = 8_192
-"""So many spans may wait, which is some 8 MB; what comes when it is full is dropped."""
+QUEUE_BYTES = 16 << 20
+"""So much may wait for an exporter; what comes when it is full is dropped."""
 
 BATCH_SPANS = 512
 
 GATHER_SECONDS = 0.5
 """How long spans may wait for more of them."""
 
+CANCEL_SECONDS = 0.1
+"""How long sending that was cancelled may take to notice."""
+
 _log = structlog.get_logger()
+
+
+@frozen(kw_only=True)
+class SingleSpanCounts:
+    """What became of the spans that an exporter was offered."""
+
+    delivered: int = 0
+    dropped: int = 0
+    pending: int = 0
+
+
+@frozen
+class _Waiting:
+    """A span in the queue, and its size by estimate."""
+
+    span: SingleSpan
+    size: int
 
 
 @define(kw_only=True, eq=False)
 class SingleSpanDelivery:
-    """Brings spans to one exporter, from `start` to `close`; counts what became of each."""
+    """Brings spans to one exporter, from `start` to `close`; counts what became of each.
+
+    At any moment `offered` is `delivered`, `dropped` and `pending` together.
+    """
 
     exporter: SingleSpanExporter
     clock: Clock
     backoff: Backoff = field(factory=Backoff)
+    offered: int = 0
     delivered: int = 0
     dropped: int = 0
     trouble: str = ""
-    _queue: deque[SingleSpan] = field(factory=deque)
+    _queue: deque[_Waiting] = field(factory=deque)
+    _held_bytes: int = 0
     _arrived: asyncio.Event = field(factory=asyncio.Event)
     _closing: bool = False
+    _pause: asyncio.Task[None] | None = None
     _task: asyncio.Task[None] | None = None
+
+    @property
+    def pending(self) -> int:
+        """Count the spans that wait, or are being sent."""
+        return len(self._queue)
+
+    @property
+    def counts(self) -> SingleSpanCounts:
+        """Return the numbers of this moment."""
+        return SingleSpanCounts(
+            delivered=self.delivered, dropped=self.dropped, pending=self.pending
+        )
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._task = asyncio.create_task(self._run(), name=f"own spans to {self.exporter.name}")
+        self._task = asyncio.create_task(self._run(), name=f"single spans to {self.exporter.name}")
 
     def offer(self, span: SingleSpan) -> None:
         """Take a span, or drop it if the queue is full."""
-        if len(self._queue) >= QUEUE_SPANS or self._closing:
+        self.offered += 1
+        size = size_of(span)
+        full = len(self._queue) >= QUEUE_SPANS or self._held_bytes + size > QUEUE_BYTES
+        if full or self._closing:
             self.dropped += 1
             return
-        self._queue.append(span)
+        self._queue.append(_Waiting(span, size))
+        self._held_bytes += size
         self._arrived.set()
 
     async def close(self, seconds: float) -> None:
         """Deliver what waits, in so long at most, and hang up; drop the rest."""
+        if self._task is None:
+            self.start()
         self._closing = True
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        try:
-            async with asyncio.timeout(seconds):
-                while self._queue and await self._deliver_next() is None:
-                    pass
-        except TimeoutError:
-            _log.warning("span_delivery.not_delivered_in_time", exporter=self.exporter.name)
+        self._arrived.set()
+        if self._pause:
+            self._pause.cancel()
+        await self._end_task(seconds)
         self.dropped += len(self._queue)
         self._queue.clear()
+        self._held_bytes = 0
         await self.exporter.close()
+
+    async def _end_task(self, seconds: float) -> None:
+        task = self._task
+        if task is None:
+            return
+        await asyncio.wait([task], timeout=seconds)
+        if not task.done():
+            _log.warning("span_delivery.not_delivered_in_time", exporter=self.exporter.name)
+            task.cancel()
+            await asyncio.wait([task], timeout=CANCEL_SECONDS)
 
     async def _run(self) -> None:
         while True:
             await self._arrived.wait()
-            await self.clock.sleep(GATHER_SECONDS)
+            await self._sleep(GATHER_SECONDS)
             self._arrived.clear()
-            while self._queue:
-                pause = await self._deliver_next()
-                if pause is not None:
-                    await self.clock.sleep(pause)
+            await self._deliver_all()
+            if self._closing:
+                return
+
+    async def _deliver_all(self) -> None:
+        while self._queue:
+            pause = await self._deliver_next()
+            if pause is None:
+                continue
+            if self._closing:
+                return
+            await self._sleep(pause)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep until it is time, or this is being closed."""
+        if self._closing:
+            return
+        name = f"pause of {self.exporter.name}"
+        self._pause = pause = asyncio.create_task(self.clock.sleep(seconds), name=name)
+        try:
+            await asyncio.wait([pause])
+        finally:
+            pause.cancel()
+            self._pause = None
 
     async def _deliver_next(self) -> float | None:
         """Send the spans that came first, and forget them unless they are to be sent again.
 
-        Returns how many seconds to wait before that.
+        Returns how many seconds to wait before anything is sent again, None if nothing is wrong.
         """
-        spans = [self._queue[place] for place in range(min(len(self._queue), BATCH_SPANS))]
-        try:
-            refused = await self._refused(spans)
-        except ExportDelayed as error:
-            self._note(str(error))
-            return min(error.retry_after_seconds, MAX_ASKED_SECONDS) or self.backoff.seconds()
-        self.backoff.reset()
-        for _ in spans:
-            self._queue.popleft()
+        batch = [self._queue[place] for place in range(min(len(self._queue), BATCH_SPANS))]
+        error = await self._send([one.span for one in batch])
+        if not isinstance(error, ExportDelayed):
+            self.backoff.reset()
+        left = _left(batch, error)
+        settled = len(batch) - len(left)
+        refused = min(_refused(error, settled), settled)
+        self._settle(batch, left)
         self.dropped += refused
-        self.delivered += len(spans) - refused
+        self.delivered += settled - refused
+        if isinstance(error, ExportDelayed):
+            return min(error.retry_after_seconds, MAX_ASKED_SECONDS) or self.backoff.seconds()
         return None
 
-    async def _refused(self, spans: Sequence[SingleSpan]) -> int:
-        """Send spans; return how many of them were refused for good."""
+    async def _send(self, spans: list[SingleSpan]) -> ExportFailed | None:
+        """Send spans; return what became of them, if not all have arrived."""
         try:
             await self.exporter.send(spans)
-        except ExportDelayed:
-            raise
-        except ExportRejected as error:
-            self._note(str(error))
-            return min(error.spans, len(spans))
         except ExportFailed as error:
             self._note(str(error))
-            return len(spans)
+            return error
         except Exception as error:  # noqa: BLE001 - what an exporter does wrong costs its spans only
             _log.error("span_delivery.exporter_broken", exporter=self.exporter.name, exc_info=error)
-            return len(spans)
+            return ExportFailed(repr(error))
         self._recover()
-        return 0
+        return None
+
+    def _settle(self, batch: list[_Waiting], left: list[_Waiting]) -> None:
+        """Take a batch out of the queue, but for what is left of it."""
+        for one in batch:
+            self._queue.popleft()
+            self._held_bytes -= one.size
+        self._queue.extendleft(reversed(left))
+        self._held_bytes += sum(one.size for one in left)
 
     def _note(self, why: str) -> None:
         if why != self.trouble:
@@ -122,3 +198,24 @@ class SingleSpanDelivery:
         if self.trouble:
             _log.info("span_delivery.recovered", exporter=self.exporter.name)
         self.trouble = ""
+
+
+def _left(batch: Iterable[_Waiting], error: ExportFailed | None) -> list[_Waiting]:
+    """Return what is to be sent again, or was not tried."""
+    if error is None:
+        return []
+    if error.left is None:
+        return list(batch) if isinstance(error, ExportDelayed) else []
+    left = set(map(id, error.left))
+    return [one for one in batch if id(one.span) in left]
+
+
+def _refused(error: ExportFailed | None, settled: int) -> int:
+    """Count the spans that were refused for good, among those it is known of what became."""
+    match error:
+        case None | ExportDelayed():
+            return 0
+        case ExportRejected():
+            return error.spans
+        case _:
+            return settled

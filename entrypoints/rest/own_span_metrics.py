@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from attrs import frozen
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ...domain.services.own_spans import OwnSpans
@@ -16,13 +16,20 @@ class OwnSpanMetrics(Collector):
     spans: OwnSpans
 
     def collect(self) -> Iterator[Metric]:
-        """Yield a family with two time series per exporter."""
-        family = CounterMetricFamily(
+        """Yield what became of spans, and how many of them wait; by exporter."""
+        fates = CounterMetricFamily(
             "container_tracer_own_spans",
             "Spans of this program itself that an exporter has delivered, or dropped.",
             labels=["exporter", "fate"],
         )
-        for name, (delivered, dropped) in self.spans.counts().items():
-            family.add_metric([name, "delivered"], delivered)
-            family.add_metric([name, "dropped"], dropped)
-        yield family
+        pending = GaugeMetricFamily(
+            "container_tracer_own_spans_pending",
+            "Spans of this program itself that wait for an exporter.",
+            labels=["exporter"],
+        )
+        for name, counts in self.spans.counts().items():
+            fates.add_metric([name, "delivered"], counts.delivered)
+            fates.add_metric([name, "dropped"], counts.dropped)
+            pending.add_metric([name], counts.pending)
+        yield fates
+        yield pending

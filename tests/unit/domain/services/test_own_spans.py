@@ -5,6 +5,7 @@ import pytest
 from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind
 from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.domain.services.own_spans import OwnSpans
+from container_tracer.domain.services.single_span_delivery import SingleSpanCounts
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
 
@@ -45,7 +46,7 @@ async def test_a_span_is_below_its_caller_and_lasts_as_long_as_the_block() -> No
         ended_ns=began + 2 * 10**9,
         attributes={"x": 1, "y": "late"},
     )
-    assert spans.counts() == {"fake": (1, 0)}
+    assert spans.counts() == {"fake": SingleSpanCounts(delivered=1)}
 
 
 async def test_without_a_caller_it_is_the_root_of_a_new_trace() -> None:

@@ -1,9 +1,11 @@
-"""A tracer's own spans wait in a bounded queue; each is counted as delivered or dropped."""
+"""Single spans wait in a bounded queue; each is counted as delivered, dropped or pending."""
 
 import asyncio
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
 
 import pytest
+from attrs import define, evolve, field
 
 from container_tracer.domain.model.single_span import SingleSpan
 from container_tracer.domain.services import single_span_delivery
@@ -76,6 +78,82 @@ async def test_what_is_refused_for_good_is_counted_and_others_go_on(
     await delivery.close(1)
 
 
+@pytest.mark.parametrize("kind", [ExportDelayed, ExportRejected])
+async def test_what_was_settled_is_not_sent_again_and_the_rest_is(kind: type[ExportFailed]) -> None:
+    delivery, exporter = made()
+    spans = [span(number) for number in range(5)]
+    failure = kind("not all of them")
+    failure.left = [spans[4], spans[1]]
+    if isinstance(failure, ExportRejected):
+        failure.spans = 2
+    exporter.failures.append(failure)
+    for one in spans:
+        delivery.offer(one)
+    delivery.start()
+    await until(lambda: not delivery.pending)
+    assert exporter.spans == [spans[1], spans[4]]
+    refused = 2 if kind is ExportRejected else 0
+    assert (delivery.delivered, delivery.dropped) == (5 - refused, refused)
+    await delivery.close(1)
+
+
+@define(eq=False)
+class CapriciousExporter:
+    """Takes, delays and refuses parts of what it is sent; remembers what it took."""
+
+    draw: random.Random
+    taken: list[SingleSpan] = field(factory=list)
+    refused: int = 0
+    name: str = "capricious"
+
+    async def send(self, spans: Sequence[SingleSpan]) -> None:
+        await asyncio.sleep(0)
+        kind = self.draw.choice([None, ExportDelayed, ExportRejected, ExportFailed])
+        first = self.draw.randrange(len(spans) + 1)
+        if kind is None:
+            self.taken += spans
+            return
+        if kind is ExportFailed:
+            self.refused += len(spans)
+            raise kind("no")
+        refused = self.draw.randrange(first) if first and kind is ExportRejected else 0
+        self.taken += spans[: first - refused]
+        self.refused += refused
+        error = ExportRejected("some", spans=refused) if refused else ExportDelayed("later")
+        error.left = spans[first:]
+        raise error
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_each_span_is_delivered_dropped_or_pending_at_any_moment(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(single_span_delivery, "QUEUE_SPANS", 30)
+    monkeypatch.setattr(single_span_delivery, "BATCH_SPANS", 7)
+    draw = random.Random(seed)  # noqa: S311 - to be repeated
+    exporter = CapriciousExporter(draw)
+    delivery = SingleSpanDelivery(exporter=exporter, clock=FakeClock())
+    delivery.start()
+
+    def check() -> None:
+        assert delivery.offered == delivery.delivered + delivery.dropped + delivery.pending
+
+    for number in range(300):
+        delivery.offer(span(number))
+        check()
+        for _ in range(draw.randrange(4)):
+            await asyncio.sleep(0)
+            check()
+    await delivery.close(1)
+    check()
+    assert (delivery.offered, delivery.pending) == (300, 0)
+    assert delivery.delivered == len(exporter.taken)
+    assert len({one.name for one in exporter.taken}) == len(exporter.taken), "one was sent twice"
+
+
 async def test_an_exporter_with_a_fault_costs_its_spans_and_nothing_else() -> None:
     delivery, exporter = made()
     exporter.failures.append(ZeroDivisionError())  # type: ignore[arg-type]
@@ -100,6 +178,37 @@ async def test_what_does_not_fit_into_the_queue_is_dropped_and_nobody_waits(
     exporter.gate.set()
     await until(lambda: delivery.delivered == 2)
     await delivery.close(1)
+
+
+async def test_what_waits_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single_span_delivery, "QUEUE_BYTES", 10_000)
+    delivery, exporter = made()
+    exporter.gate.clear()
+    delivery.start()
+    large = evolve(span(), attributes={"text": "x" * 9_000})
+    for one in (large, large, span(), evolve(large, attributes={"text": "x" * 20_000})):
+        delivery.offer(one)
+    assert (delivery.pending, delivery.dropped) == (2, 2)
+    exporter.gate.set()
+    await until(lambda: delivery.delivered == 2)
+    delivery.offer(large)
+    await until(lambda: delivery.delivered == 3)
+    await delivery.close(1)
+
+
+async def test_what_is_being_sent_at_the_end_is_not_sent_twice() -> None:
+    delivery, exporter = made()
+    exporter.gate.clear()
+    delivery.offer(span())
+    delivery.start()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(delivery.close(5))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    exporter.gate.set()
+    await closing
+    assert (exporter.sizes, delivery.delivered) == ([1], 1)
 
 
 async def test_what_waits_at_the_end_is_sent_once_more() -> None:
