@@ -94,6 +94,7 @@ def read_session(one: Json) -> Session:
         started=one.get("Started", ""),
         ended=one.get("Ended", ""),
         trace_id=one.get("TraceId", ""),
+        sample_rate=one.get("SampleRate", ""),
         outputs=_texts(one.get("Output")),
         errors=_texts(one.get("Error")),
         statistics=read_statistics(one.get("Statistics") or {}),

@@ -15,8 +15,10 @@ class TraceRequest:
     VMM of a container in a virtual machine is traced; else such a container is refused.
     `arguments` is quoted as for a shell. `duration` is seconds, or a text such as `500ms`.
     With `wait_for_pods` nothing needs to match yet, and the session goes on when nothing does.
-    `exporters` of None means those the node was started with; of () none at all. With a `lease`,
-    as long as a `duration`, the tracer deletes the session once nobody asked for it for so long.
+    `exporters` of None means those the node was started with; of () none at all. Of its
+    spans they get `sample_rate`: a percentage, `always` or `never`; None is as the node was told.
+    With a `lease`, as long as a `duration`, the tracer deletes the session once nobody asked for
+    it for so long.
     """
 
     hook: str
@@ -30,6 +32,7 @@ class TraceRequest:
     duration: float | str | None = None
     max_events: int | None = None
     exporters: Sequence[str] | None = None
+    sample_rate: float | str | None = None
     lease: float | str | None = None
     wait_for_pods: bool = False
 
@@ -46,6 +49,7 @@ class TraceRequest:
             "trace-user-context": self.context,
             "duration": self.duration,
             "max-events": self.max_events,
+            "sample-rate": self.sample_rate,
             "lease": self.lease,
             "wait-for-pods": self.wait_for_pods or None,
             "exporters": None if self.exporters is None else list(self.exporters),

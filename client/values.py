@@ -109,6 +109,7 @@ class Session:
     name ended while it ran, of the latest, and `ended_container_count` of all. `refused` are
     those that match but are not traced, by pod and name, and why. `trace_id` is the trace, in
     hexadecimal, in which its latest run has a span of its own; empty before the first.
+    `sample_rate` is how much of its spans exporters get: `always`, `never`, or a percentage.
     """
 
     session_id: str
@@ -129,6 +130,7 @@ class Session:
     started: str = ""
     ended: str = ""
     trace_id: str = ""
+    sample_rate: str = ""
     outputs: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     statistics: Statistics = field(factory=Statistics)

@@ -1,16 +1,20 @@
 """Where spans go, as every role can be told; functions raise `ValueError` with what is wrong."""
 
-from collections.abc import Callable, Mapping, Sequence
+# ruff: noqa: RUF009 - `option` makes a field, as attrs.field does
+
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import Factory, evolve, frozen
 
 from ..adapters.otlp.settings import OtlpSettings
+from ..domain.model.sampling import SampleRate
 from . import jaeger_settings, values
 from .jaeger_settings import check_jaeger
 from .later import LATER_EXPORTERS, refuse_later
 from .options import last, option
 from .otlp_settings import names_otlp_collector, otlp_settings
+from .sampling_settings import sample_rate
 
 SERVICE_NAME = "container-tracer"
 
@@ -103,13 +107,27 @@ class ExportSettings:
     )
     """Attributes of the resource of everything that is exported."""
 
+    sample_rate: SampleRate = option(
+        "--trace-sample-rate",
+        "TRACER_SAMPLE_RATE",
+        default=Factory(SampleRate),
+        parse=last(SampleRate.of),
+        meaning="how much is exported: always, never, or 0 to 100 percent; default always",
+    )
+    """How much of the spans of sessions that do not say so is exported, and of the own ones."""
+
 
 def complete_export(
-    settings: _Settings, environ: Mapping[str, str], *, exporters_given: bool
+    settings: _Settings, environ: Mapping[str, str], *, given: Collection[str]
 ) -> _Settings:
-    """Add what is said by variables alone, and find out whether it fits together."""
+    """Add what is said by variables alone, and find out whether it fits together.
+
+    `given` are the names of the fields that are said by flags, or variables of their own.
+    """
     refuse_later(environ)
-    if not exporters_given:
+    if "sample_rate" not in given:
+        settings = evolve(settings, sample_rate=sample_rate(environ))
+    if "exporters" not in given:
         implied = _implied(settings, environ)
         settings = evolve(settings, exporters=implied or settings.exporters)
     check_jaeger(

@@ -3,14 +3,9 @@
 It is never ignored: whoever sets one of these relies on it.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
-from .options import Option, last
-
 LATER_EXPORTERS = ("zpages",)
-
-_ALL_PERCENT = 100
 
 
 def later(what: str) -> Callable[[Sequence[str]], object]:
@@ -21,23 +16,6 @@ def later(what: str) -> Callable[[Sequence[str]], object]:
             raise ValueError(f"{what} is not part of this version")
 
     return parse
-
-
-def _sample_rate(text: str) -> None:
-    word = text.strip().lower()
-    percent = float(word) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?", word) else -1.0
-    if word not in ("never", "always") and not 0 <= percent <= _ALL_PERCENT:
-        raise ValueError(f"{text!r} is neither always, never, nor a percentage from 0 to 100")
-    if word != "always" and percent != _ALL_PERCENT:
-        raise ValueError("sampling is not part of this version; write always, or leave it out")
-
-
-SAMPLE_RATE = Option(
-    flag="--trace-sample-rate",
-    variables=(),
-    parse=last(_sample_rate),
-    meaning="only always in this version",
-)
 
 
 def refuse_later(environ: Mapping[str, str]) -> None:

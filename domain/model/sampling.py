@@ -15,19 +15,27 @@ if TYPE_CHECKING:
     from .spans import Bools, UInt64
 
 ALL_PERCENT = 100
+DIGITS = 9
 
 RANDOM_BYTES = 7
 _ALL = 1 << 8 * RANDOM_BYTES
 
-_PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
+_PERCENT = re.compile(rf"[0-9]{{1,3}}(\.[0-9]{{1,{DIGITS}}})?", re.ASCII)
 _WORDS = {"always": 100.0, "never": 0.0}
+
+
+def _rounded(percent: float) -> float:
+    return round(percent, DIGITS)
 
 
 @frozen
 class SampleRate:
-    """How much is kept, in percent from 0 to 100; raises `ValueError` for anything else."""
+    """How much is kept, in percent from 0 to 100; raises `ValueError` for anything else.
 
-    percent: float = field(default=100.0)
+    It is rounded to as many digits as can be read.
+    """
+
+    percent: float = field(default=100.0, converter=_rounded)
 
     @percent.validator
     def _check(self, _attribute: object, percent: float) -> None:
@@ -48,7 +56,7 @@ class SampleRate:
         for word, percent in _WORDS.items():
             if self.percent == percent:
                 return word
-        return f"{self.percent:.9f}".rstrip("0").rstrip(".")
+        return f"{self.percent:.{DIGITS}f}".rstrip("0").rstrip(".")
 
     @property
     def always(self) -> bool:

@@ -8,6 +8,7 @@ from attrs import define, field
 from .hook import TracePlan
 from .isolation import Admitted, Refusal
 from .pod import Container
+from .sampling import SampleRate
 from .session_request import IllegalTransition, SessionRequest
 from .stats import SessionStats
 from .summary import MAX_ENDED, Summary
@@ -40,7 +41,8 @@ class TraceSession:
     """One session of this node; it lives in the repository until it is deleted.
 
     Times are wall-clock nanoseconds, 0 for not yet. `reason` says why it ended, `error` what
-    went wrong, `outputs` where its traces are, `statistics` and `summary` are of its latest run.
+    went wrong, `sample_rate` how much of its spans goes to `exporters`, `outputs` where these put
+    them, `statistics` and `summary` are of its latest run.
     `containers` are those it has now, `ended` the last ones of `ended_count` that ended while it
     ran. `refused` are containers that it selects, but must not trace, the last ones too.
     `caller` is the span that started it last, else made it; `trace_id` has 16 bytes, of the trace
@@ -51,6 +53,7 @@ class TraceSession:
     request: SessionRequest
     plan: TracePlan
     exporters: tuple[str, ...] = ()
+    sample_rate: SampleRate = field(factory=SampleRate)
     containers: tuple[Container, ...] = ()
     ended: tuple[Container, ...] = ()
     ended_count: int = 0

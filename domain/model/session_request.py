@@ -6,6 +6,7 @@ Every role knows these; what a session is made of only those that have some.
 from attrs import frozen
 
 from .errors import RequestError
+from .sampling import SampleRate
 from .selector import ContainerSelector
 from .trace_context import SpanContext
 
@@ -52,11 +53,11 @@ class SessionRequest:
     """What a user asks for. `duration_ns` and `max_events` of 0 mean no limit.
 
     `max_events` counts what a user sees as events: the spans that are passed on.
-    `exporters` of None means those the node was started with. With `lease_ns` the session is
-    deleted when nobody has asked for it for so long; 0 is never. `vmm` says that of a container
-    in a virtual machine the VMM is wanted. With `wait_for_pods` nothing needs to match yet, and
-    the session goes on when nothing does any more. `caller` is the span that asks for it. `group`
-    is an id that the sessions of several nodes share, or the empty string.
+    `exporters` and `sample_rate` of None mean those the node was started with. With `lease_ns` the
+    session is deleted when nobody has asked for it for so long; 0 is never. `vmm` says that of a
+    container in a virtual machine the VMM is wanted. With `wait_for_pods` nothing needs to match
+    yet, and the session goes on when nothing does any more. `caller` is the span that asks for it.
+    `group` is an id that the sessions of several nodes share, or the empty string.
     """
 
     selector: ContainerSelector
@@ -67,6 +68,7 @@ class SessionRequest:
     duration_ns: int = 0
     max_events: int = 0
     exporters: tuple[str, ...] | None = None
+    sample_rate: SampleRate | None = None
     lease_ns: int = 0
     vmm: bool = False
     wait_for_pods: bool = False

@@ -11,14 +11,13 @@ from hashlib import blake2b
 import numpy as np
 from attrs import field, frozen
 
+from .scattering import GOLDEN, scattered
 from .single_span import SingleSpan
 from .spans import Int32, Int64, SpanBatch, UInt64
 from .trace_context import SpanContext
 
 SLICE_SPANS = 1_000
 """A trace has at most so many spans besides its root: viewers grow slow with more."""
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @frozen(kw_only=True)
@@ -148,7 +147,7 @@ def cut(batch: SpanBatch, session: SessionTrace) -> TracedBatch:
         spans=spans,
         row_of=order,
         slice_of=slice_of,
-        span_id=_mixed(slices.root_id[slice_of] + ordinal * _GOLDEN),
+        span_id=scattered(slices.root_id[slice_of] + ordinal * GOLDEN),
         slices=slices,
     )
 
@@ -158,11 +157,13 @@ def _slices(spans: SpanBatch, first: Int64, session: SessionTrace) -> Slices:
     # No task begins two spans at one moment, so these three name a slice of a session. Many
     # sessions may be in one trace, but each has a span of its own.
     seed = np.uint64(int.from_bytes(session.span_id, "big"))
-    upper = _mixed(seed ^ _mixed(start_ns.astype(np.uint64)))
-    lower = _mixed(upper ^ _mixed(spans.end_ns[first].astype(np.uint64) + tid.astype(np.uint64)))
+    upper = scattered(seed ^ scattered(start_ns.astype(np.uint64)))
+    lower = scattered(
+        upper ^ scattered(spans.end_ns[first].astype(np.uint64) + tid.astype(np.uint64))
+    )
     return Slices(
         trace_id=np.stack([upper, lower], axis=1),
-        root_id=_mixed(lower + _GOLDEN),
+        root_id=scattered(lower + GOLDEN),
         first=first,
         count=np.diff(np.append(first, len(spans))),
         start_ns=_reduced(np.minimum, spans.start_ns, first),
@@ -179,14 +180,3 @@ def _slices(spans: SpanBatch, first: Int64, session: SessionTrace) -> Slices:
 def _reduced(operation: np.ufunc, column: Int64, first: Int64) -> Int64:
     reduced: Int64 = operation.reduceat(column, first) if len(first) else column[:0]
     return reduced
-
-
-def _mixed(number: UInt64) -> UInt64:
-    """Scatter 64-bit numbers over all others, one to one but for 0, which is no id.
-
-    The finaliser of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom numbers).
-    """
-    number = (number ^ number >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    number = (number ^ number >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    number = number ^ number >> np.uint64(31)
-    return np.where(number == 0, _GOLDEN, number)

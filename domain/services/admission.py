@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from ...ports.errors import PortError, TracingUnavailable
 from ...ports.kernel_tracer import KernelTracer
 from ...ports.span_exporter import SpanExporter
 from ..model.hook import HookCatalogue, TraceHook, TracePlan
+from ..model.sampling import SampleRate
 from ..model.session_request import HookUnavailable, InvalidRequest, SessionRequest, TooManySessions
 
 
 @frozen(kw_only=True)
 class SessionSettings:
-    """`exporters` are those of sessions that name none."""
+    """`exporters` and `sample_rate` are those of sessions that name none."""
 
     node: str
     exporters: tuple[str, ...] = ("console",)
+    sample_rate: SampleRate = field(factory=SampleRate)
     max_sessions: int = 64
 
 

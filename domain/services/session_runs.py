@@ -9,7 +9,9 @@ from ...ports.clock import Clock
 from ...ports.span_exporter import SpanExporter, TraceContext
 from ..model.session import TraceSession
 from ..model.share import SessionShare
+from ..model.span_sampling import SpanSampling
 from ..model.spans import SpanBatch
+from ..model.stats import ExporterStats
 from .deliveries import Deliveries
 from .live import LiveSpans
 from .selections import Selections
@@ -100,16 +102,15 @@ class SessionRuns:
         )
         session.statistics, session.summary = share.statistics, share.summary
         context = self._context(session)
-        deliveries = await Deliveries.open(
-            {name: self.exporters[name] for name in session.exporters},
-            context,
-            clock=self.clock,
-            statistics=share.statistics.exporters,
-        )
+        deliveries = await self._open(session, context)
         session.outputs, session.trace_id = deliveries.outputs, context.trace.trace_id
+        seed = int.from_bytes(context.trace.span_id, "big")
+        sampling = SpanSampling(rate=session.sample_rate, seed=seed)
 
         def deliver(batch: SpanBatch) -> None:
-            deliveries.offer(batch)
+            kept = sampling.keep(batch)
+            share.statistics.sampled_out += batch.events - kept.events
+            deliveries.offer(kept)
             self.live.offer(session.session_id, batch)
 
         over = asyncio.get_running_loop().create_future()
@@ -123,6 +124,18 @@ class SessionRuns:
         )
         return SessionRun(
             session=session, subscription=subscription, deliveries=deliveries, over=over
+        )
+
+    async def _open(self, session: TraceSession, context: TraceContext) -> Deliveries:
+        """Open the exporters, unless they would be given nothing; then they have numbers, too."""
+        counts = session.statistics.exporters
+        counts.update((name, ExporterStats()) for name in session.exporters)
+        wanted = () if session.sample_rate.never else session.exporters
+        return await Deliveries.open(
+            {name: self.exporters[name] for name in wanted},
+            context,
+            clock=self.clock,
+            statistics=counts,
         )
 
     def _context(self, session: TraceSession) -> TraceContext:

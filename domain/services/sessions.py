@@ -114,6 +114,7 @@ class TraceSessions:
             request=request,
             plan=plan,
             exporters=exporters,
+            sample_rate=request.sample_rate or self.settings.sample_rate,
             created_ns=self.clock.wall_ns(),
             caller=request.caller,
         )
@@ -319,6 +320,7 @@ def _log_run(session: TraceSession) -> None:
         reason=session.reason,
         attributed=counts.attributed,
         filtered_out=counts.filtered_out,
+        sampled_out=counts.sampled_out,
         spans=counts.spans,
         lost=counts.source.lost,
         dropped={name: one.dropped for name, one in counts.exporters.items()},

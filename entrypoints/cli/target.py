@@ -10,6 +10,7 @@ from ...client import TraceRequest
 from ...domain.model.durations import parse_duration_ns
 from ...domain.model.errors import RequestError
 from ...domain.model.labels import InvalidLabels, label_selector
+from ...domain.model.sampling import SampleRate
 from ...domain.model.selector import ContainerSelector
 from .command import Invocation, UsageError
 
@@ -62,6 +63,12 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         help="also send spans there, such as otlp or file; repeatable",
     )
     parser.add_argument(
+        "--sample-rate",
+        metavar="RATE",
+        type=_sample_rate,
+        help="how much of the spans exporters get: always, never, or 0 to 100 percent",
+    )
+    parser.add_argument(
         "--wait",
         action="store_true",
         help="wait for pods that match, and for more when none is left",
@@ -112,6 +119,7 @@ def _request(invocation: Invocation, places: Sequence[str], hook: str) -> TraceR
         duration=options.duration,
         max_events=options.max_events,
         exporters=tuple(options.exporter or ()),
+        sample_rate=options.sample_rate,
         wait_for_pods=options.wait,
     )
 
@@ -124,6 +132,13 @@ def selector_of(request: TraceRequest) -> ContainerSelector:
 def with_exporters_of_node(request: TraceRequest) -> TraceRequest:
     """Let the node choose where spans go, unless somebody has chosen."""
     return request if request.exporters else evolve(request, exporters=None)
+
+
+def _sample_rate(text: str) -> str:
+    try:
+        return str(SampleRate.of(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _labels(text: str) -> str:

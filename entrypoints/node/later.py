@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..later import SAMPLE_RATE, later
+from ..later import later
 from ..options import Option
 
 LATER: Mapping[str, Option] = {
@@ -12,5 +12,4 @@ LATER: Mapping[str, Option] = {
         parse=later("a directory of external hook managers"),
         meaning="a directory with external hook managers; not part of this version",
     ),
-    "sample_rate": SAMPLE_RATE,
 }

@@ -159,7 +159,7 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
     given = read_options(parser, {**options, **LATER}, argv=argv, environ=environ)
     settings = NodeSettings(**{name: value for name, value in given.items() if name in options})
     try:
-        settings = complete_export(settings, environ, exporters_given="exporters" in given)
+        settings = complete_export(settings, environ, given=given)
         settings = complete_server(settings)
     except ValueError as error:
         parser.error(str(error))

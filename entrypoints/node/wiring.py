@@ -121,6 +121,7 @@ def _session_settings(settings: NodeSettings) -> SessionSettings:
     return SessionSettings(
         node=settings.node_name,
         exporters=settings.exporters,
+        sample_rate=settings.sample_rate,
         max_sessions=settings.max_sessions,
     )
 

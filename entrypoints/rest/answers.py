@@ -163,6 +163,7 @@ def session_answer(session: TraceSession, statistics: SessionStats, *, node: str
         "Ended": rfc3339(session.ended_ns),
         "Group": request.group,
         "TraceId": session.trace_id.hex(),
+        "SampleRate": str(session.sample_rate),
         "Statistics": statistics_answer(statistics),
     }
 

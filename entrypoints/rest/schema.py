@@ -14,6 +14,7 @@ from attrs import frozen
 
 from ...domain.model.durations import parse_duration_ns
 from ...domain.model.errors import RequestError
+from ...domain.model.sampling import SampleRate
 from ...domain.model.selector import ContainerSelector
 from ...domain.model.session_request import SessionRequest, UnknownSession
 
@@ -64,6 +65,7 @@ def parse_session_request(body: bytes) -> SessionRequest:
         duration_ns=values.get("duration", 0),
         max_events=values.get("max-events", 0),
         exporters=values.get("exporters"),
+        sample_rate=values.get("sample-rate"),
         lease_ns=values.get("lease", 0),
         wait_for_pods=values.get("wait-for-pods", False),
         vmm=values.get("vmm", False),
@@ -189,6 +191,24 @@ def _count(key: str, value: object) -> int:
     return value
 
 
+def _sample_rate(key: str, value: object) -> SampleRate:
+    rate = _rate(value)
+    if rate is None:
+        raise _wrong(key, value, 'a number from 0 to 100 (percent), "always" or "never"')
+    return rate
+
+
+def _rate(value: object) -> SampleRate | None:
+    try:
+        if isinstance(value, str):
+            return SampleRate.of(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return SampleRate(float(value))
+    except (ValueError, OverflowError):  # also an integer that no float can hold
+        return None
+    return None
+
+
 def _texts(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _wrong(key, value, "an array of strings")
@@ -256,6 +276,7 @@ _SESSION_KEYS: Mapping[str, _Key] = _keys(
     duration=_duration,
     max_events=_count,
     exporters=_texts,
+    sample_rate=_sample_rate,
     lease=_duration,
     vmm=_boolean,
     wait_for_pods=_boolean,

@@ -12,7 +12,6 @@ from ...domain.model.nodes import Node
 from .. import tls_settings, values
 from ..export_settings import complete_export, exporters_option
 from ..exporting import SINGLE_SPAN_EXPORTERS
-from ..later import SAMPLE_RATE
 from ..options import command_line, last, option, options_of, read_options
 from ..server_settings import ServerSettings, complete_server
 from ..tls_settings import NODE_SERVER_NAME, NodesTls, nodes_tls
@@ -175,12 +174,11 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> SvcSetting
     answer on stdout and exit with 0.
     """
     options = options_of(SvcSettings)
-    known = {**options, "sample_rate": SAMPLE_RATE}
-    parser = command_line(PROGRAM, known)
-    given = read_options(parser, known, argv=argv, environ=environ)
-    settings = SvcSettings(**{name: value for name, value in given.items() if name in options})
+    parser = command_line(PROGRAM, options)
+    given = read_options(parser, options, argv=argv, environ=environ)
+    settings = SvcSettings(**given)
     try:
-        settings = complete_export(settings, environ, exporters_given="exporters" in given)
+        settings = complete_export(settings, environ, given=given)
         settings = complete_server(settings, kubeconfig=str(settings.kubeconfig or ""))
         return evolve(settings, nodes_tls=_nodes_tls(settings))
     except ValueError as error:

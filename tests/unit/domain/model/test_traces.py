@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from attrs import evolve
 
-from container_tracer.domain.model import traces
 from container_tracer.domain.model.spans import COLUMNS, SpanBatch
 from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.domain.model.traces import SLICE_SPANS, SessionTrace, TracedBatch, cut
@@ -104,10 +103,6 @@ def test_slices_of_later_batches_have_other_ids() -> None:
     early, late = cut(batch.take(slice(10)), SESSION), cut(batch.take(slice(10, 20)), SESSION)
     assert not np.isin(late.slices.trace_id, early.slices.trace_id).any()
     assert not np.isin(late.span_id, early.span_id).any()
-
-
-def test_a_number_that_scatters_to_0_gets_another_id() -> None:
-    assert traces._mixed(np.zeros(1, np.uint64))[0] != 0
 
 
 def test_a_session_has_ids_of_the_right_length() -> None:

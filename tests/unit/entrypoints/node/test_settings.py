@@ -7,6 +7,7 @@ import pytest
 from attrs import NOTHING, fields
 
 from container_tracer import __version__
+from container_tracer.domain.model.sampling import SampleRate
 from container_tracer.entrypoints.node.settings import NodeSettings, read_settings
 from container_tracer.entrypoints.values import Address
 
@@ -54,7 +55,7 @@ def test_everything_can_be_said_by_flag(tmp_path: Path) -> None:
         f" --procfs-path {tmp_path} --sysfs-path={tmp_path} --use-procfs --mount-tracefs"
         " --max-sessions 3 --buffer-kib=16 --trace-exporter file:jsonl --trace-exporter console"
         f" --trace-file-directory {tmp_path}/t --trace-service-name s --trace-tag a=b=c"
-        " --trace-tag x= --verbose --trace-sample-rate always"
+        " --trace-tag x= --verbose --trace-sample-rate 12.5"
     ).split()
     assert read_settings(argv, {}) == NodeSettings(
         address=Address("10.0.0.1", 9),
@@ -72,6 +73,7 @@ def test_everything_can_be_said_by_flag(tmp_path: Path) -> None:
         trace_file_directory=tmp_path / "t",
         service_name="s",
         tags={"a": "b=c", "x": ""},
+        sample_rate=SampleRate(12.5),
         verbose=True,
     )
 
@@ -177,8 +179,6 @@ def test_an_exporter_given_twice_is_meant_once() -> None:
         ("--trace-tag=service.name=x", "'service.name' is reserved"),
         ("--trace-tag=k8s.pod.name=x", "'k8s.pod.name' is reserved"),
         ("--trace-tag=nodeName=x", "'nodeName' is reserved"),
-        ("--trace-sample-rate=never", "sampling is not part of this version"),
-        ("--trace-sample-rate=50", "sampling is not part of this version"),
         ("--trace-sample-rate=101", "neither always, never, nor a percentage"),
         ("--trace-sample-rate=-1", "neither always, never, nor a percentage"),
         ("--trace-sample-rate=nan", "neither always, never, nor a percentage"),
@@ -285,10 +285,6 @@ def test_an_agent_of_jaeger_does_not_matter_where_there_is_a_collector() -> None
     assert read_settings(["--trace-exporter=file"], {"JAEGER_AGENT_ENDPOINT": "a:1"}).exporters == (
         "file",
     )
-
-
-def test_all_is_the_same_as_always() -> None:
-    assert read_settings(["--trace-sample-rate=100"], {}) == read_settings([], {})
 
 
 def test_a_line_break_in_what_was_given_stays_in_the_line(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from container_tracer.domain.model.errors import RequestError
 from container_tracer.domain.model.labels import InvalidLabels
+from container_tracer.domain.model.sampling import SampleRate
 from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session_request import SessionRequest, UnknownSession
 from container_tracer.entrypoints.rest.schema import (
@@ -37,6 +38,7 @@ KEYS = st.sampled_from(
         "run",
         "duration",
         "max-events",
+        "sample-rate",
         "exporters",
         "wait-for-pods",
         "Run",
@@ -75,7 +77,12 @@ def test_everything_that_can_be_said_is_read() -> None:
         labels={"app": "a"},
         run=True,
         duration="1.5m",
-        **{"trace-arguments": "-s read", "max-events": 7, "exporters": ["console", "file"]},
+        **{
+            "trace-arguments": "-s read",
+            "max-events": 7,
+            "sample-rate": 12.5,
+            "exporters": ["console", "file"],
+        },
     ) == SessionRequest(
         selector=ContainerSelector("p", "c", "n", {"app": "a"}),
         hook="h",
@@ -83,6 +90,7 @@ def test_everything_that_can_be_said_is_read() -> None:
         run=True,
         duration_ns=90 * SECOND,
         max_events=7,
+        sample_rate=SampleRate(12.5),
         exporters=("console", "file"),
     )
 
@@ -178,6 +186,12 @@ def test_a_duration_that_cannot_be_is_refused(given: object) -> None:
         ("exporters", "console", "an array of strings"),
         ("exporters", [1], "a string"),
         ("wait-for-pods", "no", "true or false"),
+        ("sample-rate", "10%", '(percent), "always" or "never"; it is a string \'10%\''),
+        ("sample-rate", -1, "a number from 0 to 100"),
+        ("sample-rate", 100.5, "a number from 0 to 100"),
+        ("sample-rate", True, "a number from 0 to 100"),
+        ("sample-rate", None, "a number from 0 to 100"),
+        ("sample-rate", 10**400, "a number from 0 to 100"),
     ],
 )
 def test_a_wrong_type_names_the_key_and_what_it_must_be(

@@ -105,7 +105,7 @@ def test_its_own_spans_go_nowhere_unless_that_is_said_or_implied(
 def test_exporters_that_svc_does_not_have_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "there are: console, jaeger, otlp" in refused(capsys, "--trace-exporter=file")
     assert "not part of this version" in refused(capsys, "--trace-exporter=zpages")
-    assert "not part of this version" in refused(capsys, "--trace-sample-rate=10")
+    assert "nor a percentage" in refused(capsys, "--trace-sample-rate=101")
     assert "zPages are not part" in refused(capsys, ZPAGES_PORT=":8888")
     assert "give --jaeger-endpoint" in refused(capsys, "--trace-exporter=jaeger")
     wrong = refused(capsys, OTEL_EXPORTER_OTLP_PROTOCOL="http/json")
