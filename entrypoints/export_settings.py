@@ -15,6 +15,7 @@ from .later import LATER_EXPORTERS, refuse_later
 from .options import last, option
 from .otlp_settings import names_otlp_collector, otlp_settings
 from .sampling_settings import sample_rate
+from .values import Address
 
 SERVICE_NAME = "container-tracer"
 
@@ -65,6 +66,24 @@ class ExportSettings:
         meaning="a Jaeger collector: HOST:14268 or a URL; spans go there unless told otherwise",
     )
     """URL at which a Jaeger collector takes spans, or the empty string."""
+
+    jaeger_base: str = option(
+        "",
+        "JAEGER_ENDPOINT",
+        default="",
+        parse=last(jaeger_settings.collector_below),
+        meaning="a Jaeger collector, likewise, as the URL to which /api/traces is added",
+    )
+    """The same, if nothing else says it; `jaeger_url` is what it comes to."""
+
+    jaeger_agent: Address | None = option(
+        "",
+        *jaeger_settings.AGENT_VARIABLES,
+        default=None,
+        parse=last(jaeger_settings.agent_place),
+        meaning="a Jaeger agent: HOST:6831; spans go there over UDP, unless there is a collector",
+    )
+    """Where a Jaeger agent takes spans, or None; a collector is preferred to it."""
 
     jaeger_user: str = option(
         "",
@@ -125,15 +144,16 @@ def complete_export(
     `given` are the names of the fields that are said by flags, or variables of their own.
     """
     refuse_later(environ)
+    settings = evolve(settings, jaeger_url=settings.jaeger_url or settings.jaeger_base)
     if "sample_rate" not in given:
         settings = evolve(settings, sample_rate=sample_rate(environ))
     if "exporters" not in given:
         implied = _implied(settings, environ)
         settings = evolve(settings, exporters=implied or settings.exporters)
     check_jaeger(
-        environ,
         wanted=jaeger_settings.EXPORTER in settings.exporters,
         url=settings.jaeger_url,
+        agent=settings.jaeger_agent,
         user=settings.jaeger_user,
         password=settings.jaeger_password,
     )
@@ -142,7 +162,7 @@ def complete_export(
 
 def _implied(settings: ExportSettings, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Tell where spans go if that is not said by name: where somebody gave an address for."""
-    agent = environ.get("JAEGER_AGENT_ENDPOINT", "").strip()
-    jaeger = settings.jaeger_url or settings.jaeger_user or settings.jaeger_password or agent
+    places = settings.jaeger_url or settings.jaeger_agent
+    jaeger = places or settings.jaeger_user or settings.jaeger_password
     implied = {jaeger_settings.EXPORTER: jaeger, "otlp": names_otlp_collector(environ)}
     return tuple(name for name, meant in implied.items() if meant)

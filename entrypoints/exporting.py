@@ -10,7 +10,7 @@ from ..ports.single_span_exporter import SingleSpanExporter
 from .export_settings import ExportSettings
 
 if TYPE_CHECKING:
-    from ..adapters.jaeger.collector import CollectorAddress
+    from ..adapters.jaeger.sender import JaegerAddress
     from ..domain.model.span_attributes import ServiceResource
 
 
@@ -27,8 +27,12 @@ def service_resource(settings: ExportSettings, *, node: str = "") -> "ServiceRes
     )
 
 
-def jaeger_address(settings: ExportSettings) -> "CollectorAddress":
-    """Say where the Jaeger collector is."""
+def jaeger_address(settings: ExportSettings) -> "JaegerAddress":
+    """Say where Jaeger is, of which settings name a collector or an agent."""
+    if settings.jaeger_agent is not None and not settings.jaeger_url:
+        from ..adapters.jaeger.agent import AgentAddress  # noqa: PLC0415 - see the module
+
+        return AgentAddress(host=settings.jaeger_agent.host, port=settings.jaeger_agent.port)
     from ..adapters.jaeger.collector import CollectorAddress  # noqa: PLC0415 - see the module
 
     return CollectorAddress(

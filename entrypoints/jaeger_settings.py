@@ -1,10 +1,9 @@
 """What a program is told of a Jaeger collector; functions raise `ValueError` with what is wrong."""
 
 import re
-from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from .values import one_line
+from .values import Address, one_line
 
 PATH = "/api/traces"
 """Where a collector takes spans, unless the address says otherwise."""
@@ -15,9 +14,14 @@ ENDPOINT_VARIABLES = (
     "TRACER_JEAGER_ENDPOINT",
     "TRACER_JAEGER_ENDPOINT",
     "JAEGER_COLLECTOR_ENDPOINT",
-    "JAEGER_ENDPOINT",
 )
 """The first that is not empty counts."""
+
+AGENT_VARIABLES = ("JAEGER_AGENT_ENDPOINT", "JAGER_AGENT_ENDPOINT")
+"""Likewise; the second is a mistake in the documents of those who had it first."""
+
+AGENT_PORT = 6831
+"""Where agents take the compact protocol."""
 
 
 def collector_url(text: str) -> str:
@@ -36,6 +40,24 @@ def collector_url(text: str) -> str:
         raise ValueError("a URL must not hold a password; set JAEGER_USER and JAEGER_PASSWORD")
     path = parts.path if parts.path.strip("/") else PATH
     return parts._replace(path=path, fragment="").geturl()
+
+
+def collector_below(text: str) -> str:
+    """Read what JAEGER_ENDPOINT has always been: a URL to which the path is yet to be added."""
+    found = urlsplit(collector_url(text))
+    if not text or found.path.rstrip("/").endswith(PATH):
+        return found.geturl()
+    return found._replace(path=found.path.rstrip("/") + PATH).geturl()
+
+
+def agent_place(text: str) -> Address | None:
+    """Read where an agent takes UDP: `HOST`, `HOST:PORT`, or `[IPv6]:PORT`; empty is nowhere."""
+    if not text:
+        return None
+    parts = _split(f"udp://{text}")
+    if parts is None or not parts.hostname or parts.netloc != text or "@" in text:
+        raise ValueError(f"{text!r} is no agent's address; write HOST:{AGENT_PORT}")
+    return Address(parts.hostname, parts.port or AGENT_PORT)
 
 
 def _split(text: str) -> SplitResult | None:
@@ -57,7 +79,7 @@ def user_name(text: str) -> str:
 
 
 def check_jaeger(
-    environ: Mapping[str, str], *, wanted: bool, url: str, user: str, password: str
+    *, wanted: bool, url: str, agent: Address | None, user: str, password: str
 ) -> None:
     """Raise `ValueError` if what belongs together was not given together.
 
@@ -65,13 +87,11 @@ def check_jaeger(
     """
     if url:
         _check_credentials(user, password)
-    elif wanted and environ.get("JAEGER_AGENT_ENDPOINT", "").strip():
+    elif wanted and agent is None:
         raise ValueError(
-            "JAEGER_AGENT_ENDPOINT: export to an agent is not part of this version; give a"
-            " collector's address with --jaeger-endpoint"
+            "exporter 'jaeger' needs an address: give --jaeger-endpoint for a collector,"
+            " or JAEGER_AGENT_ENDPOINT for an agent"
         )
-    elif wanted:
-        raise ValueError("exporter 'jaeger' needs a collector's address: give --jaeger-endpoint")
 
 
 def _check_credentials(user: str, password: str) -> None:

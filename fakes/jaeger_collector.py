@@ -36,6 +36,11 @@ def read_batch(body: bytes) -> list[CollectedSpan]:
     batch.validate()
     if rest := buffer.read(1):
         raise ValueError(f"{rest!r} comes after the batch")
+    return spans_of(batch)
+
+
+def spans_of(batch: Batch) -> list[CollectedSpan]:
+    """Understand the spans of a batch."""
     return [
         CollectedSpan(
             service=batch.process.serviceName,

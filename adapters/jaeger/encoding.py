@@ -1,23 +1,34 @@
-"""Thrift structures as bytes, in the binary protocol."""
+"""Thrift structures as bytes, in C where Thrift's library for that is there."""
 
+from collections.abc import Callable
 from typing import Any
 
-from opentelemetry.exporter.jaeger.thrift.gen.jaeger.ttypes import Batch
+from opentelemetry.exporter.jaeger.thrift.gen.jaeger.ttypes import Batch, Process, Span
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolAccelerated
+from thrift.protocol.TCompactProtocol import TCompactProtocolAccelerated
 from thrift.Thrift import TType
 from thrift.transport.TTransport import TMemoryBuffer
 
-from .translation import ThriftBatch
+from .translation import ThriftBatch, ThriftStructure
 
 
 def encode_batch(batch: ThriftBatch) -> bytes:
-    """Write a batch in Thrift's binary protocol, in C where Thrift's library for that is there."""
+    """Write a batch in Thrift's binary protocol."""
+    return _encoded(batch, TBinaryProtocolAccelerated)
+
+
+def encode_compact(structure: ThriftStructure) -> bytes:
+    """Write a span or a process in Thrift's compact protocol."""
+    return _encoded(structure, TCompactProtocolAccelerated)
+
+
+def _encoded(structure: ThriftStructure, protocol_type: Callable[[TMemoryBuffer], Any]) -> bytes:
     buffer = TMemoryBuffer()
-    protocol = TBinaryProtocolAccelerated(buffer)
+    protocol = protocol_type(buffer)
     fast_encode = protocol._fast_encode  # noqa: SLF001 - generated code reads it too
     if fast_encode is not None:
-        return bytes(fast_encode(batch, _BATCH_TYPE))
-    batch.write(protocol)
+        return bytes(fast_encode(structure, _TYPES[type(structure)]))
+    structure.write(protocol)
     return bytes(buffer.getvalue())
 
 
@@ -45,4 +56,6 @@ def _field(
     return (number, type_id, name, _type_arguments(type_id, arguments), default)
 
 
-_BATCH_TYPE = _type_arguments(TType.STRUCT, (Batch, Batch.thrift_spec))
+_TYPES = {
+    one: _type_arguments(TType.STRUCT, (one, one.thrift_spec)) for one in (Batch, Process, Span)
+}

@@ -35,6 +35,7 @@ from ...domain.model.traces import SessionTrace, TracedBatch
 
 ThriftBatch: TypeAlias = Any
 """The generated code has no types."""
+ThriftStructure: TypeAlias = Any
 ThriftSpan: TypeAlias = Any
 ThriftTag: TypeAlias = Any
 

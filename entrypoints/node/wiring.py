@@ -68,7 +68,7 @@ def _exporters(settings: NodeSettings) -> dict[str, SpanExporter]:
 
 
 def _jaeger(settings: NodeSettings) -> dict[str, SpanExporter]:
-    if not settings.jaeger_url:
+    if not settings.jaeger_url and settings.jaeger_agent is None:
         return {}
     # Few need it, and it loads the OpenTelemetry SDK.
     from ...adapters.jaeger.span_exporter import JaegerSpanExporter  # noqa: PLC0415

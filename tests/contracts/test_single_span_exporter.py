@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from container_tracer.adapters.console.single_spans import ConsoleSingleSpanExporter
+from container_tracer.adapters.jaeger.agent import AgentAddress
 from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.adapters.jaeger.single_spans import JaegerSingleSpanExporter
 from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
@@ -16,6 +17,7 @@ from container_tracer.adapters.otlp.single_spans import OtlpSingleSpanExporter
 from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind, SpanStatus
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.fakes.http_collector import Answer
+from container_tracer.fakes.jaeger_agent import FakeJaegerAgent
 from container_tracer.fakes.jaeger_collector import CollectedSpan, FakeJaegerCollector
 from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
 from container_tracer.fakes.spans import NOON_NS
@@ -81,6 +83,18 @@ async def jaeger(stack: AsyncExitStack) -> Destination:
         exporter,
         lambda: [from_thrift(one) for one in collector.spans],
         lambda: {one.service for one in collector.spans},
+    )
+
+
+async def jaeger_agent(stack: AsyncExitStack) -> Destination:
+    agent = await stack.enter_async_context(FakeJaegerAgent())
+    exporter = JaegerSingleSpanExporter(
+        address=AgentAddress(host=agent.host, port=agent.port), resource=RESOURCE
+    )
+    return Destination(
+        exporter,
+        lambda: [from_thrift(one) for one in agent.spans],
+        lambda: {one.service for one in agent.spans},
     )
 
 
@@ -165,6 +179,7 @@ def from_otlp(span: Span) -> SingleSpan:
         pytest.param(fake, id="fake"),
         pytest.param(console, id="console"),
         pytest.param(jaeger, id="jaeger"),
+        pytest.param(jaeger_agent, id="jaeger agent"),
         pytest.param(otlp("http/protobuf", http_collector), id="otlp over http"),
         pytest.param(otlp("grpc", grpc_collector), id="otlp over grpc"),
     ]

@@ -11,13 +11,16 @@ from attrs import frozen
 
 from container_tracer.adapters.console.span_exporter import ConsoleSpanExporter
 from container_tracer.adapters.files.span_exporter import FileFormat, FileSpanExporter
+from container_tracer.adapters.jaeger.agent import AgentAddress
 from container_tracer.adapters.jaeger.collector import CollectorAddress
+from container_tracer.adapters.jaeger.sender import JaegerAddress
 from container_tracer.adapters.jaeger.span_exporter import JaegerSpanExporter
 from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
 from container_tracer.adapters.otlp.span_exporter import OtlpSpanExporter
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.domain.model.spans import SpanBatch
-from container_tracer.fakes.jaeger_collector import FakeJaegerCollector
+from container_tracer.fakes.jaeger_agent import FakeJaegerAgent
+from container_tracer.fakes.jaeger_collector import CollectedSpan, FakeJaegerCollector
 from container_tracer.fakes.span_exporter import FakeSpanExporter
 from container_tracer.fakes.spans import FakeSpan, awkward_batch, many_spans, span_batch
 from container_tracer.ports.errors import ExportFailed
@@ -87,12 +90,20 @@ def file(file_format: FileFormat) -> Make:
 
 async def jaeger(_: Path, stack: AsyncExitStack) -> Destination:
     collector = await stack.enter_async_context(FakeJaegerCollector())
-    address = CollectorAddress(url=collector.endpoint)
+    return in_jaeger(CollectorAddress(url=collector.endpoint), lambda: collector.spans)
+
+
+async def jaeger_agent(_: Path, stack: AsyncExitStack) -> Destination:
+    agent = await stack.enter_async_context(FakeJaegerAgent())
+    return in_jaeger(AgentAddress(host=agent.host, port=agent.port), lambda: agent.spans)
+
+
+def in_jaeger(address: JaegerAddress, spans: Callable[[], list[CollectedSpan]]) -> Destination:
     return Destination(
         JaegerSpanExporter(address=address, resource=ServiceResource()),
         lambda _: [
             (span.start_us * 1_000, int(span.tags["thread.id"]), span.name)
-            for span in collector.spans
+            for span in spans()
             if span.parent_id  # roots of slices are no calls
         ],
         in_order=False,
@@ -136,6 +147,7 @@ def from_events(text: str) -> Delivered:
         pytest.param(file("jsonl"), id="jsonl"),
         pytest.param(file("perfetto"), id="perfetto"),
         pytest.param(jaeger, id="jaeger"),
+        pytest.param(jaeger_agent, id="jaeger agent"),
         pytest.param(otlp("http/protobuf", http_collector), id="otlp over http"),
         pytest.param(otlp("grpc", grpc_collector), id="otlp over grpc"),
     ]

@@ -7,7 +7,10 @@ import pytest
 from attrs import NOTHING, fields
 
 from container_tracer import __version__
+from container_tracer.adapters.jaeger.agent import AgentAddress
+from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.domain.model.sampling import SampleRate
+from container_tracer.entrypoints.exporting import jaeger_address
 from container_tracer.entrypoints.node.settings import NodeSettings, read_settings
 from container_tracer.entrypoints.values import Address
 
@@ -171,7 +174,7 @@ def test_an_exporter_given_twice_is_meant_once() -> None:
         ("--max-sessions=1e3", "is not a number"),
         ("--buffer-kib=-1", "is not a number"),
         ("--trace-exporter=zpages", "'zpages' is not part of this version"),
-        ("--trace-exporter=jaeger", "'jaeger' needs a collector's address: give --jaeger-endpoint"),
+        ("--trace-exporter=jaeger", "'jaeger' needs an address: give --jaeger-endpoint"),
         ("--trace-exporter=Console", "there is no exporter 'Console'; there are: console, file"),
         ("--trace-tag=x", "'x' is no key=value"),
         ("--trace-tag==x", "'=x' is no key=value"),
@@ -211,7 +214,8 @@ def test_what_is_wrong_is_said_in_one_line(
         ("JAEGER_ENDPOINT", "x:y"),
         ("JAEGER_COLLECTOR_ENDPOINT", "auto"),
         ("JAEGER_USER", "a:b"),
-        ("JAEGER_AGENT_ENDPOINT", "x:1"),
+        ("JAEGER_AGENT_ENDPOINT", "udp://x:1"),
+        ("JAGER_AGENT_ENDPOINT", "x:y"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "x"),
         ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a"),
         ("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=x"),
@@ -267,8 +271,8 @@ def test_a_password_is_not_shown_with_the_settings() -> None:
     [
         ({"JAEGER_ENDPOINT": "x:1", "JAEGER_USER": "me"}, "but not JAEGER_PASSWORD"),
         ({"JAEGER_ENDPOINT": "x:1", "JAEGER_PASSWORD": "s3cret"}, "but not JAEGER_USER"),
-        ({"JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"}, "needs a collector's address"),
-        ({"TRACER_EXPORTER": "console,jaeger"}, "needs a collector's address"),
+        ({"JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"}, "needs an address"),
+        ({"TRACER_EXPORTER": "console,jaeger"}, "needs an address"),
     ],
 )
 def test_what_jaeger_needs_is_needed_at_start(
@@ -279,12 +283,19 @@ def test_what_jaeger_needs_is_needed_at_start(
     assert "s3cret" not in line
 
 
-def test_an_agent_of_jaeger_does_not_matter_where_there_is_a_collector() -> None:
-    environ = {"JAEGER_AGENT_ENDPOINT": "a:1", "JAEGER_COLLECTOR_ENDPOINT": "c:1"}
-    assert read_settings([], environ).exporters == ("jaeger",)
-    assert read_settings(["--trace-exporter=file"], {"JAEGER_AGENT_ENDPOINT": "a:1"}).exporters == (
-        "file",
-    )
+@pytest.mark.parametrize("variable", ["JAEGER_AGENT_ENDPOINT", "JAGER_AGENT_ENDPOINT"])
+def test_the_address_of_an_agent_implies_jaeger_but_a_collector_is_preferred(variable: str) -> None:
+    read = read_settings([], {variable: "a:1"})
+    assert (read.exporters, read.jaeger_agent) == (("jaeger",), Address("a", 1))
+    assert jaeger_address(read) == AgentAddress(host="a", port=1)
+    both = read_settings([], {variable: "a:1", "JAEGER_ENDPOINT": "c:1"})
+    assert jaeger_address(both) == CollectorAddress(url="http://c:1/api/traces")
+    assert read_settings(["--trace-exporter=file"], {variable: "a:1"}).exporters == ("file",)
+
+
+def test_an_agent_is_told_no_password() -> None:
+    environ = {"JAEGER_AGENT_ENDPOINT": "a:1", "JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"}
+    assert jaeger_address(read_settings([], environ)) == AgentAddress(host="a", port=1)
 
 
 def test_a_line_break_in_what_was_given_stays_in_the_line(

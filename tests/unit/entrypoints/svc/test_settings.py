@@ -91,6 +91,7 @@ def test_what_cannot_be_is_refused_in_one_line(capsys: pytest.CaptureFixture[str
         ([], {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, ("otlp",)),
         (["--jaeger-endpoint", "c:14268"], {}, ("jaeger",)),
         (["--trace-exporter=otlp"], {"JAEGER_ENDPOINT": "c:14268"}, ("otlp",)),
+        ([], {"JAEGER_AGENT_ENDPOINT": "a:6831"}, ("jaeger",)),
         (["--trace-sample-rate=always"], {"TRACER_EXPORTER": "otlp,console"}, ("otlp", "console")),
     ],
 )
