@@ -110,6 +110,9 @@ def cri_pods(
     isolated = _sharing_one_pid(running, details)
     oldest_first = sorted(by_id.values(), key=_sandbox_age)
     labels = {_pod_key(one): one.labels for one in oldest_first}
+    sandbox_ids: dict[tuple[str, str, str], list[str]] = {}
+    for sandbox in oldest_first:
+        sandbox_ids.setdefault(_pod_key(sandbox), []).append(sandbox.sandbox_id)
     members: dict[tuple[str, str, str], list[Container]] = {
         _pod_key(one): [] for one in oldest_first if one.ready
     }
@@ -126,6 +129,7 @@ def cri_pods(
             uid=uid,
             labels=labels[namespace, name, uid],
             containers=tuple(inside),
+            sandboxes=tuple(sandbox_ids[namespace, name, uid]),
         )
         for (namespace, name, uid), inside in members.items()
     )

@@ -46,3 +46,8 @@ class GuestPeer:
     address: str
     sandbox_id: str = ""
     vmm: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tells it from others: the id of its sandbox, or else its address."""
+        return self.sandbox_id or self.address

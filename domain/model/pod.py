@@ -60,7 +60,8 @@ class Pod:
     """Containers that belong together; without Kubernetes, a container is a pod of its own.
 
     One without containers is there, and may bring some. `labels` are None where they are not
-    known; those of its containers hold them too.
+    known; those of its containers hold them too. `sandboxes` are the ids of what holds its
+    containers together, as far as the runtime says.
     """
 
     name: str
@@ -68,6 +69,20 @@ class Pod:
     uid: str = ""
     labels: Mapping[str, str] | None = None
     containers: tuple[Container, ...] = ()
+    sandboxes: tuple[str, ...] = ()
+
+
+def pod_of_sandbox(pods: Iterable[Pod], sandbox_id: str) -> Pod | None:
+    """Return the pod that a sandbox is of, or None.
+
+    Without Kubernetes, what holds a container has the id of that container.
+    """
+    for pod in pods:
+        if sandbox_id in pod.sandboxes:
+            return pod
+        if any(one.container_id == sandbox_id for one in pod.containers):
+            return pod
+    return None
 
 
 def pod_keys(pods: Iterable[Pod]) -> dict[str, Pod]:

@@ -1,76 +1,39 @@
-"""Spans of agents in virtual machines: read, attributed, and handed to every exporter."""
+"""Spans of agents in virtual machines, handed to every exporter."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from ...ports.clock import Clock
 from ...ports.single_span_exporter import SingleSpanExporter
-from ..model.agent_span import AgentSpan, MalformedAgentSpan
-from ..model.agent_span_reading import read_agent_span
 from ..model.guest_peer import GuestPeer
-from ..model.pod import Pod
-from ..model.sampling import SampleRate
-from ..model.single_span import SingleSpan, SpanOrigin
-from ..model.span_attributes import ServiceResource
+from ..model.guest_stats import GuestStats
+from ..model.single_span import SingleSpan
+from .guest import Guest, GuestTerms
 from .own_spans import CLOSE_SECONDS
-from .single_span_delivery import SingleSpanDelivery
+from .single_span_delivery import SingleSpanCounts, SingleSpanDelivery
 
-SandboxPods: TypeAlias = Callable[[str], Pod | None]
-"""Returns the pod whose sandbox has this id, as far as it is known now."""
+GRACE_SECONDS = 15.0
+"""How long an agent may take to come back; it sends what it has every 5 seconds."""
 
-
-@define(kw_only=True, eq=False)
-class Guest:
-    """One virtual machine, for as long as it is connected; counts what became of its frames.
-
-    frames = malformed + sampled out + spans
-    """
-
-    peer: GuestPeer
-    spans_of: "GuestSpans" = field(repr=False)
-    frames: int = 0
-    sampled_out: int = 0
-    spans: int = 0
-    malformed: Counter[str] = field(factory=Counter)
-
-    def took(self, payload: bytes) -> None:
-        """Take the payload of a frame; never raises: what is no span is counted."""
-        self.frames += 1
-        try:
-            sent = read_agent_span(payload)
-        except MalformedAgentSpan as error:
-            self.malformed[error.reason] += 1
-            return
-        self.spans_of.took(self, sent)
-
-    def broke(self, reason: str) -> None:
-        """Count a frame that could not be taken from the connection, and why, in a word."""
-        self.frames += 1
-        self.malformed[reason] += 1
-
-    def left(self) -> None:
-        """Say that it has hung up. It may come again."""
+MAX_REMEMBERED = 256
+"""So many guests that have left are remembered, in case they come back after all."""
 
 
 @define(kw_only=True, eq=False)
 class GuestSpans:
-    """Takes spans of all virtual machines, from `start` to `close`.
-
-    `resource` is whose spans they are as far as that is the same for all: name of the service,
-    node, tags. With `dumps` it is exported what requests to the agent held.
-    """
+    """Takes spans of all virtual machines, from `start` to `close`, on the same `terms`."""
 
     exporters: Sequence[SingleSpanExporter]
     clock: Clock
-    resource: ServiceResource
-    pods: SandboxPods
-    sample_rate: SampleRate = field(factory=SampleRate)
-    dumps: bool = False
+    terms: GuestTerms
     _deliveries: list[SingleSpanDelivery] = field(init=False)
+    _guests: OrderedDict[str, Guest] = field(factory=OrderedDict)
+    """By name; of those that have left, who left longest ago comes first."""
+    _forgotten: GuestStats = field(factory=GuestStats)
+    _leaving: dict[str, asyncio.Task[None]] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         """Give each exporter a queue of its own."""
@@ -78,28 +41,73 @@ class GuestSpans:
             SingleSpanDelivery(exporter=one, clock=self.clock) for one in self.exporters
         ]
 
-    def guest(self, peer: GuestPeer) -> Guest:
-        """Have spans of one who has connected attributed to him."""
-        return Guest(peer=peer, spans_of=self)
-
     async def start(self) -> None:
         """Begin to deliver."""
         for one in self._deliveries:
             one.start()
 
     async def close(self) -> None:
-        """Deliver what waits, if that can be done soon, and drop the rest."""
+        """Deliver what waits, if that can be done soon, and drop the rest.
+
+        What is missing of guests that are still connected is made up for, too: an agent that loses
+        its connection does not come back.
+        """
+        for task in self._leaving.values():
+            task.cancel()
+        self._leaving.clear()
+        for guest in self._guests.values():
+            guest.settle()
         await asyncio.gather(*(one.close(CLOSE_SECONDS) for one in self._deliveries))
 
-    def took(self, guest: Guest, sent: AgentSpan) -> None:
-        """Keep a span, or leave it out with the rest of its trace."""
-        if not self.sample_rate.keeps(sent.span.trace_id):
-            guest.sampled_out += 1
-            return
-        guest.spans += 1
-        span = evolve(sent.span, origin=SpanOrigin(attributes=self.resource.attributes))
-        self._offer(span)
+    def guest(self, peer: GuestPeer) -> Guest:
+        """Say whose the frames of a connection are: who has been there before, or a new one.
 
-    def _offer(self, span: SingleSpan) -> None:
+        Each call is to be followed by one `left` of the guest.
+        """
+        if task := self._leaving.pop(peer.name, None):
+            task.cancel()
+        guest = self._guests.get(peer.name)
+        if guest is None:
+            guest = self._guests[peer.name] = self._new(peer)
+        guest.connections += 1
+        return guest
+
+    @property
+    def guests(self) -> Sequence[Guest]:
+        """Return those that are connected."""
+        return [one for one in self._guests.values() if one.connections]
+
+    @property
+    def stats(self) -> GuestStats:
+        """Add up what became of all frames since the start."""
+        return sum((one.stats for one in self._guests.values()), self._forgotten)
+
+    @property
+    def counts(self) -> Mapping[str, SingleSpanCounts]:
+        """Return what became of spans by exporter, those that stand in for others among them."""
+        return {one.exporter.name: one.counts for one in self._deliveries}
+
+    def _new(self, peer: GuestPeer) -> Guest:
+        return Guest(
+            peer=peer, terms=self.terms, clock=self.clock, hand_on=self._offer, gone=self._left
+        )
+
+    def _offer(self, guest: Guest, span: SingleSpan) -> None:
         for one in self._deliveries:
-            one.offer(span)
+            one.offer(span, sender=guest.name)
+
+    def _left(self, guest: Guest) -> None:
+        self._guests.move_to_end(guest.name)
+        self._leaving[guest.name] = asyncio.create_task(
+            self._settle_later(guest), name=f"guest {guest.name} has left"
+        )
+
+    async def _settle_later(self, guest: Guest) -> None:
+        """Wait whether it comes back, and make up for what is missing if it does not."""
+        await self.clock.sleep(GRACE_SECONDS)
+        del self._leaving[guest.name]
+        guest.settle()
+        gone = [name for name, one in self._guests.items() if not one.connections]
+        for name in gone[: max(0, len(gone) - MAX_REMEMBERED)]:
+            if name not in self._leaving:
+                self._forgotten += self._guests.pop(name).stats

@@ -17,7 +17,7 @@ from ..model.inventory import (
     with_containers,
     without_containers,
 )
-from ..model.pod import Container, Pod
+from ..model.pod import Container, Pod, pod_of_sandbox
 from ..model.selector import ContainerSelector, NoMatchingContainer
 from .inventory_news import InventoryNews, Told
 from .pod_looks import PodLooks
@@ -101,6 +101,10 @@ class PodInventory:
             if self._kept_fresh:
                 await self.refresh()
             return selector.select(self._pods)
+
+    def pod_of_sandbox(self, sandbox_id: str) -> Pod | None:
+        """Return the pod a sandbox is of, as far as that is known without looking."""
+        return pod_of_sandbox(self._pods, sandbox_id)
 
     def subscribe(self, told: Told) -> Callable[[], None]:
         """Tell somebody of every change from now on; return what ends that.

@@ -1,7 +1,6 @@
 """Between single spans and one who keeps them: a bounded queue that counts."""
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable
 
 import structlog
@@ -13,10 +12,11 @@ from ...ports.single_span_exporter import SingleSpanExporter
 from ..model.single_span import SingleSpan
 from ..model.single_span_size import size_of
 from .backoff import MAX_ASKED_SECONDS, Backoff
+from .fair_queue import FairQueue, WaitingSpan
 
 QUEUE_SPANS = 8_192
 QUEUE_BYTES = 16 << 20
-"""So much may wait for an exporter; what comes when it is full is dropped."""
+"""So much may wait for an exporter; what is more is dropped."""
 
 BATCH_SPANS = 512
 
@@ -38,14 +38,6 @@ class SingleSpanCounts:
     pending: int = 0
 
 
-@frozen
-class _Waiting:
-    """A span in the queue, and its size by estimate."""
-
-    span: SingleSpan
-    size: int
-
-
 @define(kw_only=True, eq=False)
 class SingleSpanDelivery:
     """Brings spans to one exporter, from `start` to `close`; counts what became of each.
@@ -60,8 +52,7 @@ class SingleSpanDelivery:
     delivered: int = 0
     dropped: int = 0
     trouble: str = ""
-    _queue: deque[_Waiting] = field(factory=deque)
-    _held_bytes: int = 0
+    _queue: FairQueue = field(factory=FairQueue)
     _arrived: asyncio.Event = field(factory=asyncio.Event)
     _closing: bool = False
     _pause: asyncio.Task[None] | None = None
@@ -83,16 +74,14 @@ class SingleSpanDelivery:
         """Begin to deliver."""
         self._task = asyncio.create_task(self._run(), name=f"single spans to {self.exporter.name}")
 
-    def offer(self, span: SingleSpan) -> None:
-        """Take a span, or drop it if the queue is full."""
+    def offer(self, span: SingleSpan, *, sender: str = "") -> None:
+        """Take a span; if the queue is full, drop what came last of the sender who fills it."""
         self.offered += 1
-        size = size_of(span)
-        full = len(self._queue) >= QUEUE_SPANS or self._held_bytes + size > QUEUE_BYTES
-        if full or self._closing:
+        if self._closing:
             self.dropped += 1
             return
-        self._queue.append(_Waiting(span, size))
-        self._held_bytes += size
+        self._queue.add(WaitingSpan(span, size_of(span), sender))
+        self.dropped += self._queue.shrink(count=QUEUE_SPANS, size=QUEUE_BYTES)
         self._arrived.set()
 
     async def close(self, seconds: float) -> None:
@@ -106,7 +95,6 @@ class SingleSpanDelivery:
         await self._end_task(seconds)
         self.dropped += len(self._queue)
         self._queue.clear()
-        self._held_bytes = 0
         await self.exporter.close()
 
     async def _end_task(self, seconds: float) -> None:
@@ -154,14 +142,14 @@ class SingleSpanDelivery:
 
         Returns how many seconds to wait before anything is sent again, None if nothing is wrong.
         """
-        batch = [self._queue[place] for place in range(min(len(self._queue), BATCH_SPANS))]
+        batch = self._queue.take(BATCH_SPANS)
         error = await self._send([one.span for one in batch])
         if not isinstance(error, ExportDelayed):
             self.backoff.reset()
         left = _left(batch, error)
         settled = len(batch) - len(left)
         refused = min(_refused(error, settled), settled)
-        self._settle(batch, left)
+        self._queue.settle(left)
         self.dropped += refused
         self.delivered += settled - refused
         if isinstance(error, ExportDelayed):
@@ -181,14 +169,6 @@ class SingleSpanDelivery:
         self._recover()
         return None
 
-    def _settle(self, batch: list[_Waiting], left: list[_Waiting]) -> None:
-        """Take a batch out of the queue, but for what is left of it."""
-        for one in batch:
-            self._queue.popleft()
-            self._held_bytes -= one.size
-        self._queue.extendleft(reversed(left))
-        self._held_bytes += sum(one.size for one in left)
-
     def _note(self, why: str) -> None:
         if why != self.trouble:
             _log.warning("span_delivery.not_taken", exporter=self.exporter.name, error=why)
@@ -200,7 +180,7 @@ class SingleSpanDelivery:
         self.trouble = ""
 
 
-def _left(batch: Iterable[_Waiting], error: ExportFailed | None) -> list[_Waiting]:
+def _left(batch: Iterable[WaitingSpan], error: ExportFailed | None) -> list[WaitingSpan]:
     """Return what is to be sent again, or was not tried."""
     if error is None:
         return []

@@ -51,6 +51,7 @@ async def test_what_the_runtime_says_is_all_there(
                 parents=(10,),
             ),
         ),
+        sandboxes=("s1",),
     )
 
 

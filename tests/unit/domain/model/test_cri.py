@@ -146,7 +146,13 @@ class TestPods:
 
     def test_a_pod_is_there_before_its_containers_and_gone_with_its_sandbox(self) -> None:
         (pod,) = cri_pods([sandbox()], [], {})
-        assert pod == Pod(name="web-0", namespace="demo", uid="u1", labels=sandbox().labels)
+        assert pod == Pod(
+            name="web-0",
+            namespace="demo",
+            uid="u1",
+            labels=sandbox().labels,
+            sandboxes=(sandbox().sandbox_id,),
+        )
         assert cri_pods([sandbox(ready=False)], [], {}) == ()
 
     def test_a_container_that_outlives_its_sandbox_is_listed(self) -> None:
@@ -165,6 +171,7 @@ class TestPods:
         )
         assert len(found) == 1
         assert [one.container_id for one in found[0].containers] == ["c1", "c2"]
+        assert found[0].sandboxes == ("s1", "s2")
 
     def test_equal_names_in_two_namespaces_are_two_pods(self) -> None:
         found = cri_pods(

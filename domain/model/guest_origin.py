@@ -1,0 +1,73 @@
+"""Whose a span from a virtual machine is: the resource it is exported with.
+
+What the host knows counts; what the guest says of itself is added where that takes nothing's place.
+"""
+
+import re
+from collections.abc import Mapping
+
+from .guest_peer import GuestPeer
+from .pod import Pod
+from .single_span import AttributeMap, AttributeValue
+from .span_attributes import ServiceResource
+
+MAX_GUEST_ATTRIBUTES = 32
+MAX_TEXT_CHARACTERS = 256
+
+RESERVED_PREFIXES = (
+    "cloud.",
+    "container.",
+    "container_tracer.",
+    "host.",
+    "k8s.",
+    "otel.",
+    "service.",
+    "telemetry.",
+)
+"""Who somebody is, where he runs, and what we say ourselves: no guest says that of itself."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,127}", re.IGNORECASE | re.ASCII)
+
+
+def guest_resource(
+    resource: ServiceResource, *, peer: GuestPeer, pod: Pod | None, said: AttributeMap
+) -> AttributeMap:
+    """Describe a virtual machine: `said` is what it says of itself, `pod` whose it is, if known."""
+    known: Mapping[str, AttributeValue] = {
+        **resource.attributes,
+        **(_of_pod(pod) if pod else {}),
+        "container_tracer.sandbox.id": peer.sandbox_id,
+        "container_tracer.vmm": peer.vmm,
+        "container_tracer.guest.address": "" if peer.sandbox_id else peer.address,
+    }
+    kept = {name: value for name, value in known.items() if value}
+    added = {name: value for name, value in said.items() if _may_say(name, value, kept)}
+    while len(added) > MAX_GUEST_ATTRIBUTES:
+        added.popitem()
+    return added | kept
+
+
+def _of_pod(pod: Pod) -> AttributeMap:
+    """Describe a pod of Kubernetes, or the one container that a virtual machine is for."""
+    runtimes = {one.runtime for one in pod.containers}
+    runtime = {"container.runtime.name": runtimes.pop() if len(runtimes) == 1 else ""}
+    if pod.namespace or pod.uid:
+        return {
+            **runtime,
+            "k8s.namespace.name": pod.namespace,
+            "k8s.pod.name": pod.name,
+            "k8s.pod.uid": pod.uid,
+        }
+    names = {one.name: one.container_id for one in pod.containers}
+    if len(names) != 1:
+        return runtime
+    ((name, container_id),) = names.items()
+    return {**runtime, "container.name": name, "container.id": container_id}
+
+
+def _may_say(name: str, value: AttributeValue, known: AttributeMap) -> bool:
+    if name in known or not _NAME.fullmatch(name) or name.lower().startswith(RESERVED_PREFIXES):
+        return False
+    if isinstance(value, str):
+        return len(value) <= MAX_TEXT_CHARACTERS
+    return not isinstance(value, tuple)
