@@ -1,5 +1,6 @@
 """How virtual machines reach this program."""
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..domain.model.guest_peer import GuestAddress
@@ -8,7 +9,9 @@ from ..domain.model.guest_peer import GuestAddress
 class GuestConnection(Protocol):
     """One connection, from when it was accepted until `close`; bytes come in, none go out."""
 
-    address: GuestAddress
+    @property
+    def address(self) -> GuestAddress:
+        """Say where it came from."""
 
     async def read(self) -> bytes:
         """Wait for bytes; return some, or none at the end. Raises `GuestLost`.
@@ -28,6 +31,12 @@ class GuestConnections(Protocol):
 
     async def accept(self) -> GuestConnection:
         """Wait for the next connection. To be called by one at a time."""
+
+    def listening(self) -> Sequence[str]:
+        """Say where it listens."""
+
+    def troubles(self) -> Mapping[str, str]:
+        """Say where it should listen and cannot, and why."""
 
     async def close(self) -> None:
         """Listen no more, and leave nothing behind; connections stay. Again is harmless."""

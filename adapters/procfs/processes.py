@@ -128,7 +128,7 @@ class ProcessReader:
         if membership is None:
             return None
         namespaces = Namespaces() if membership.container else self.namespaces(task)
-        sandbox = self._vm_sandbox(pid) if is_vmm(stat.command) else ""
+        sandbox = kata_sandbox(self.command_line(pid)) if is_vmm(stat.command) else ""
         return Process(stat=stat, membership=membership, namespaces=namespaces, vm_sandbox=sandbox)
 
     def _living_thread(self, pid: str) -> str:
@@ -138,12 +138,13 @@ class ProcessReader:
             tids = []
         return f"{pid}/task/{tids[0]}" if tids else pid
 
-    def _vm_sandbox(self, pid: str) -> str:
+    def command_line(self, pid: str) -> str:
+        """Read how a process was started, words separated by blanks; empty if it is gone."""
         try:
             words = read_whole(f"{self.procfs}/{pid}/cmdline")
         except GONE:
             return ""
-        return kata_sandbox(words.replace(b"\0", b" ").decode(errors="replace"))
+        return words.replace(b"\0", b" ").decode(errors="replace")
 
     def _inode(self, link: str) -> int:
         try:
