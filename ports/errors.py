@@ -94,3 +94,22 @@ class ExportRejected(ExportFailed):
     def __init__(self, message: str, *, spans: int = 0, events: int | None = None) -> None:
         super().__init__(message)
         self.spans, self.events = spans, events
+
+
+def of_part(
+    error: ExportFailed, part: Sequence[SingleSpan], untried: Sequence[SingleSpan]
+) -> ExportFailed:
+    """Say of a batch that was sent in parts what a part met with; the parts before have arrived.
+
+    `untried` are the spans of those behind it.
+    """
+    if isinstance(error, ExportDelayed):
+        told: ExportFailed = ExportDelayed(
+            str(error), retry_after_seconds=error.retry_after_seconds
+        )
+        told.left = [*part, *untried]
+        return told
+    refused = error.spans if isinstance(error, ExportRejected) else len(part)
+    told = ExportRejected(str(error), spans=refused)
+    told.left = untried
+    return told

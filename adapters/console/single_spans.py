@@ -1,4 +1,4 @@
-"""The tracer's own spans on the console."""
+"""Single spans on the console."""
 
 import asyncio
 from collections.abc import Sequence

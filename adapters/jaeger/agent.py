@@ -17,7 +17,7 @@ from attrs import define, frozen
 from ...ports.errors import ExportDelayed, ExportFailed
 from .packets import packets_of
 from .sender import Packet
-from .translation import ThriftBatch
+from .thrift_values import ThriftBatch
 
 DOUBT_SECONDS = 0.1
 """How long a refusal may take to come in, of the first packet and of the first after a refusal."""

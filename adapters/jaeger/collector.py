@@ -13,7 +13,7 @@ from ...domain.model.retry_after import retry_after_seconds
 from ...ports.errors import ExportDelayed, ExportFailed
 from .encoding import encode_batch
 from .sender import Packet
-from .translation import ThriftBatch
+from .thrift_values import ThriftBatch
 
 POST_SECONDS = 10.0
 """How long a collector may take to say that it has got a batch."""

@@ -9,7 +9,7 @@ from thrift.protocol.TCompactProtocol import TCompactProtocolAccelerated
 from thrift.Thrift import TType
 from thrift.transport.TTransport import TMemoryBuffer
 
-from .translation import ThriftBatch, ThriftStructure
+from .thrift_values import ThriftBatch, ThriftStructure
 
 
 def encode_batch(batch: ThriftBatch) -> bytes:

@@ -10,7 +10,7 @@ from thrift.transport.TTransport import TMemoryBuffer
 
 from .encoding import encode_compact
 from .sender import Packet
-from .translation import MAX_TEXT, ThriftBatch, ThriftStructure
+from .thrift_values import MAX_TEXT, ThriftBatch, ThriftStructure
 
 MAX_PACKET_BYTES = 65_000
 """What agents read at most, unless they are told otherwise."""

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from .translation import ThriftBatch
+from .thrift_values import ThriftBatch
 
 TOO_LARGE = "jaeger: a span is too large to be sent"
 

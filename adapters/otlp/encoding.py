@@ -7,35 +7,24 @@ There is no object per span, and the bytes are those a protobuf library would wr
 padded. Only the order of a span's fields is our own, which readers may not depend on.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 from attrs import define, field, frozen
 
 from ...domain.model.pod import Container
-from ...domain.model.single_span import SingleSpan
-from ...domain.model.span_attributes import (
-    ServiceResource,
-)
+from ...domain.model.span_attributes import ServiceResource
 from ...domain.model.spans import Int64, SpanBatch
 from ...domain.model.traces import SessionTrace, TracedBatch
 from .encoding_columns import SPILL
 from .encoding_messages import (
+    MAX_REQUEST_BYTES,
     RESOURCE_ATTRIBUTE,
     attributes,
+    own_scope,
     resource_openings,
-    single_span,
-    text,
-    whole_spans,
 )
 from .encoding_roots import TaskAttributes, encoded_roots
 from .encoding_rows import Rows
 from .encoding_vocabulary import Vocabulary
-
-SCOPE = "container-tracer"
-
-MAX_REQUEST_BYTES = 4_000_000
-"""A request is no larger: receivers over gRPC refuse more than 4 MiB unless told otherwise."""
 
 _RESOURCES_KEPT = 1_024
 
@@ -94,17 +83,6 @@ class SpanEncoder:
             data[at : at + len(opening)] = np.frombuffer(opening, np.uint8)
         return [Request(data[begin:end].tobytes(), spans) for begin, end, spans in requests]
 
-    def own(self, spans: Iterable[SingleSpan]) -> bytes:
-        """Encode spans of the tracer itself as one request; their resource is the tracer."""
-        encoded = whole_spans([single_span(one) for one in spans])
-        resource = attributes(RESOURCE_ATTRIBUTE, self.resource.attributes)
-        return resource_openings(resource, self._scope, len(encoded)) + encoded
-
-    @property
-    def _scope(self) -> bytes:
-        version = self.resource.service_version
-        return text(1, SCOPE) + (text(2, version) if version else b"")
-
     def _words(self, batch: SpanBatch) -> Vocabulary:
         words = self._vocabulary
         if words.full or words.kinds is not batch.kinds:
@@ -128,7 +106,7 @@ class SpanEncoder:
         return requests
 
     def _opening(self, container: Container, spans_bytes: int) -> bytes:
-        return resource_openings(self._described(container), self._scope, spans_bytes)
+        return resource_openings(self._described(container), own_scope(self.resource), spans_bytes)
 
     def _described(self, container: Container) -> bytes:
         one = container

@@ -4,12 +4,18 @@ Field numbers are those of opentelemetry/proto/trace/v1/trace.proto and what it 
 numbers and lengths take as few bytes as they can.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from struct import pack
 
 from ...domain.model.quoting import unicode_text
-from ...domain.model.single_span import AttributeValue, SingleSpan, SingleSpanKind, SpanStatus
+from ...domain.model.single_span import AttributeValue
+from ...domain.model.span_attributes import ServiceResource
 from ...domain.model.traces import SessionTrace, Slices
+
+SCOPE = "container-tracer"
+
+MAX_REQUEST_BYTES = 4_000_000
+"""A request is no larger: receivers over gRPC refuse more than 4 MiB unless told otherwise."""
 
 KIND_INTERNAL = b"\x30\x01"
 SPAN_ATTRIBUTE = 9
@@ -20,13 +26,6 @@ _SHORT = 128
 """Smaller numbers are one byte."""
 _STATUS_ERROR = b"\x18\x02"
 _ALL_BITS = (1 << 64) - 1
-_KINDS = {
-    SingleSpanKind.INTERNAL: KIND_INTERNAL,
-    SingleSpanKind.SERVER: b"\x30\x02",
-    SingleSpanKind.CLIENT: b"\x30\x03",
-    SingleSpanKind.PRODUCER: b"\x30\x04",
-    SingleSpanKind.CONSUMER: b"\x30\x05",
-}
 
 
 def varint(number: int) -> bytes:
@@ -85,6 +84,11 @@ def attribute_up_to_digits(name: str, head: bytes, digits: int) -> bytes:
     return opening(SPAN_ATTRIBUTE, len(content) + digits) + content
 
 
+def number(field: int, value: int) -> bytes:
+    """Encode a field that is a number; nothing if it is 0."""
+    return bytes((field << 3,)) + varint(value) if value else b""
+
+
 def attributes(field: int, described: Mapping[str, AttributeValue]) -> bytes:
     """Encode attributes in their order."""
     return b"".join(attribute(field, name, value) for name, value in described.items())
@@ -95,9 +99,14 @@ def error_status(message: str) -> bytes:
     return delimited(15, text(2, message) + _STATUS_ERROR)
 
 
+def moment(field: int, time_ns: int) -> bytes:
+    """Encode a field that is a time."""
+    return pack("<BQ", field << 3 | 1, time_ns & _ALL_BITS)
+
+
 def times(start_ns: int, end_ns: int) -> bytes:
     """Encode when a span was."""
-    return pack("<BQBQ", 0x39, start_ns & _ALL_BITS, 0x41, end_ns & _ALL_BITS)
+    return moment(7, start_ns) + moment(8, end_ns)
 
 
 def link(session: SessionTrace) -> bytes:
@@ -105,21 +114,10 @@ def link(session: SessionTrace) -> bytes:
     return delimited(13, delimited(1, session.trace_id) + delimited(2, session.span_id))
 
 
-def single_span(span: SingleSpan) -> bytes:
-    """Encode a span."""
-    return b"".join(
-        (
-            delimited(1, span.trace_id),
-            delimited(2, span.span_id),
-            text(3, span.trace_state) if span.trace_state else b"",
-            delimited(4, span.parent_span_id) if span.parent_span_id else b"",
-            text(5, span.name),
-            _KINDS[span.kind],
-            times(span.started_ns, span.ended_ns),
-            attributes(SPAN_ATTRIBUTE, span.attributes),
-            error_status(span.status_message) if span.status is SpanStatus.ERROR else b"",
-        )
-    )
+def own_scope(resource: ServiceResource) -> bytes:
+    """Encode who made the spans that are the tracer's own work."""
+    version = resource.service_version
+    return text(1, SCOPE) + (text(2, version) if version else b"")
 
 
 def resource_openings(resource: bytes, scope: bytes, spans_bytes: int) -> bytes:
@@ -129,11 +127,6 @@ def resource_openings(resource: bytes, scope: bytes, spans_bytes: int) -> bytes:
     resource_field = delimited(1, resource)
     length = len(resource_field) + len(scope_spans) + spans_bytes
     return opening(1, length) + resource_field + scope_spans
-
-
-def whole_spans(spans: Sequence[bytes]) -> bytes:
-    """Encode spans as `ScopeSpans` has them."""
-    return b"".join(delimited(2, span) for span in spans)
 
 
 def slice_ids(slices: Slices) -> tuple[list[bytes], list[bytes]]:

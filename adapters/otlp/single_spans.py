@@ -1,4 +1,4 @@
-"""The tracer's own spans to a collector that speaks OTLP."""
+"""Single spans to a collector that speaks OTLP."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,9 +7,10 @@ from attrs import define, field
 
 from ...domain.model.single_span import SingleSpan
 from ...domain.model.span_attributes import ServiceResource
-from ...ports.errors import ExportRejected
+from ...ports.errors import ExportFailed, ExportRejected, of_part
 from .answers import rejection
-from .encoding import SpanEncoder
+from .encoding_messages import MAX_REQUEST_BYTES
+from .encoding_single_spans import SingleSpansRequest, single_span_requests
 from .opening import opening
 from .settings import OtlpSettings
 from .transport import OpenTransport, Transport
@@ -21,6 +22,7 @@ class OtlpSingleSpanExporter:
 
     settings: OtlpSettings
     resource: ServiceResource
+    max_request_bytes: int = MAX_REQUEST_BYTES
     name: str = field(default="otlp", init=False)
     _open_transport: OpenTransport = field(init=False)
     _transport: Transport | None = None
@@ -30,14 +32,21 @@ class OtlpSingleSpanExporter:
         self._open_transport = opening(self.settings.protocol)
 
     async def send(self, spans: Sequence[SingleSpan]) -> None:
-        """Send one request; encoding is a thread's work. Raises as the port says."""
+        """Send as many requests as it takes, up to the first that fails. Raises as the port says.
+
+        Encoding and compression are a thread's work.
+        """
         if self._transport is None:
             self._transport = await self._open_transport(self.settings)
-        packed = await asyncio.to_thread(self._pack, self._transport, spans)
-        answer = await self._transport.send(packed)
-        if answer.rejected_spans > 0:
-            why = rejection(self.settings.address, answer)
-            raise ExportRejected(why, spans=min(answer.rejected_spans, len(spans)))
+        requests = await asyncio.to_thread(self._encode, spans)
+        for place, request in enumerate(requests):
+            try:
+                await self._send_one(self._transport, request)
+            except ExportFailed as error:
+                if len(requests) == 1:
+                    raise
+                untried = [span for one in requests[place + 1 :] for span in one.spans]
+                raise of_part(error, request.spans, untried) from error
 
     async def close(self) -> None:
         """Hang up; again is harmless."""
@@ -45,5 +54,12 @@ class OtlpSingleSpanExporter:
         if transport is not None:
             await transport.close()
 
-    def _pack(self, transport: Transport, spans: Sequence[SingleSpan]) -> bytes:
-        return transport.pack(SpanEncoder(self.resource).own(spans))
+    def _encode(self, spans: Sequence[SingleSpan]) -> list[SingleSpansRequest]:
+        return single_span_requests(self.resource, spans, max_request_bytes=self.max_request_bytes)
+
+    async def _send_one(self, transport: Transport, request: SingleSpansRequest) -> None:
+        packed = await asyncio.to_thread(transport.pack, request.data)
+        answer = await transport.send(packed)
+        if answer.rejected_spans > 0:
+            why = rejection(self.settings.address, answer)
+            raise ExportRejected(why, spans=min(answer.rejected_spans, len(request.spans)))

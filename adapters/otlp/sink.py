@@ -10,6 +10,7 @@ from ...domain.model.traces import SessionTrace, cut
 from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from .answers import rejection
 from .encoding import SpanEncoder
+from .encoding_single_spans import single_span_requests
 from .transport import Transport
 
 _NO_SESSION_SPAN = "the session's own span was not delivered"
@@ -111,9 +112,9 @@ class OtlpSink:
         sending.parts.popleft()
 
     async def _send_session(self, ended_ns: int) -> None:
-        request = self.encoder.own([self.session.span(ended_ns)])
+        (request,) = single_span_requests(self.encoder.resource, [self.session.span(ended_ns)])
         try:
-            answer = await self.transport.send(self.transport.pack(request))
+            answer = await self.transport.send(self.transport.pack(request.data))
         except ExportDelayed:
             raise
         except ExportFailed as error:

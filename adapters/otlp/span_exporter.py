@@ -4,7 +4,8 @@ from attrs import define, field
 
 from ...domain.model.span_attributes import ServiceResource
 from ...ports.span_exporter import TraceContext
-from .encoding import MAX_REQUEST_BYTES, SpanEncoder
+from .encoding import SpanEncoder
+from .encoding_messages import MAX_REQUEST_BYTES
 from .opening import opening
 from .settings import OtlpSettings
 from .sink import OtlpSink

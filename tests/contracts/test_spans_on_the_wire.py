@@ -13,6 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from container_tracer.adapters.jaeger.encoding import encode_batch
 from container_tracer.adapters.jaeger.translation import BatchTranslation
 from container_tracer.adapters.otlp.encoding import SpanEncoder
+from container_tracer.adapters.otlp.encoding_single_spans import single_span_requests
 from container_tracer.domain.model.pod import Container
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.domain.model.spans import SpanBatch
@@ -132,5 +133,5 @@ CALLED = SessionTrace.of("42", started_ns=NOON_NS, name="why", attributes={}, ca
 def test_the_session_is_the_same(session: SessionTrace) -> None:
     ended_ns = NOON_NS + 5_000_600
     thrift = BatchTranslation(resource=RESOURCE, session=session).session_span(ended_ns)
-    otlp = SpanEncoder(RESOURCE).own([session.span(ended_ns)])
-    assert from_otlp([otlp]) == from_jaeger(read_batch(encode_batch(thrift)))
+    (otlp,) = single_span_requests(RESOURCE, [session.span(ended_ns)])
+    assert from_otlp([otlp.data]) == from_jaeger(read_batch(encode_batch(thrift)))

@@ -12,7 +12,7 @@ import pytest
 from attrs import define, frozen
 from structlog.testing import capture_logs
 
-from container_tracer.adapters.otlp.encoding import MAX_REQUEST_BYTES
+from container_tracer.adapters.otlp.encoding_messages import MAX_REQUEST_BYTES
 from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
 from container_tracer.adapters.otlp.span_exporter import OtlpSpanExporter
 from container_tracer.adapters.system.clock import SystemClock

@@ -15,7 +15,8 @@ from container_tracer.adapters.jaeger.agent import AgentAddress
 from container_tracer.adapters.jaeger.packets import packets_of
 from container_tracer.adapters.jaeger.sender import Packet
 from container_tracer.adapters.jaeger.span_exporter import JaegerSink, JaegerSpanExporter
-from container_tracer.adapters.jaeger.translation import BatchTranslation, ThriftBatch
+from container_tracer.adapters.jaeger.thrift_values import ThriftBatch
+from container_tracer.adapters.jaeger.translation import BatchTranslation
 from container_tracer.domain.model.pod import Container
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.fakes.jaeger_agent import FakeJaegerAgent, read_packet

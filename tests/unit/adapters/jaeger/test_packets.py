@@ -12,7 +12,8 @@ from thrift.transport.TTransport import TMemoryBuffer
 from container_tracer.adapters.jaeger import packets
 from container_tracer.adapters.jaeger.encoding import encode_batch, encode_compact
 from container_tracer.adapters.jaeger.packets import MAX_PACKET_BYTES, packets_of
-from container_tracer.adapters.jaeger.translation import BatchTranslation, ThriftBatch
+from container_tracer.adapters.jaeger.thrift_values import ThriftBatch
+from container_tracer.adapters.jaeger.translation import BatchTranslation
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.traces import SessionTrace, cut

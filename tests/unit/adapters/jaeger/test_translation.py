@@ -16,7 +16,8 @@ from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 
 from container_tracer.adapters.jaeger import encoding
 from container_tracer.adapters.jaeger.encoding import encode_batch
-from container_tracer.adapters.jaeger.translation import MAX_TEXT, SCOPE_NAME, BatchTranslation
+from container_tracer.adapters.jaeger.thrift_values import MAX_TEXT, SCOPE_NAME
+from container_tracer.adapters.jaeger.translation import BatchTranslation
 from container_tracer.domain.model.pod import Container
 from container_tracer.domain.model.quoting import unicode_text
 from container_tracer.domain.model.single_span import AttributeValue

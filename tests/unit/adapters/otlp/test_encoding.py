@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from container_tracer.adapters.otlp import encoding_roots, encoding_vocabulary
 from container_tracer.adapters.otlp.encoding import SpanEncoder
+from container_tracer.adapters.otlp.encoding_single_spans import single_span_requests
 from container_tracer.domain.model.event_format import EventFormat
 from container_tracer.domain.model.quoting import unicode_text
 from container_tracer.domain.model.single_span import AttributeValue
@@ -294,8 +295,8 @@ def test_requests_are_filled_as_far_as_they_may_be(containers: int) -> None:
 def test_the_session_has_a_span_with_the_tracers_own_resource() -> None:
     session = evolve(SESSION, parent_span_id=b"12345678")
     for one in (SESSION, session):
-        data = SpanEncoder(RESOURCE).own([one.span(NOON_NS + 9)])
-        ((resource, spans),) = found([data])
+        (request,) = single_span_requests(RESOURCE, [one.span(NOON_NS + 9)])
+        ((resource, spans),) = found([request.data])
         assert resource == valid(RESOURCE.attributes)
         assert spans == {
             one.span_id: {
@@ -307,7 +308,7 @@ def test_the_session_has_a_span_with_the_tracers_own_resource() -> None:
                 "attributes": [("node", "n1"), ("traceJob", "\\xff")],
                 "links": [],
                 "status": (0, ""),
-                "others": ("", 0, 0, 0),
+                "others": ("", 1, 0, 0),
             }
         }
 
