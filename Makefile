@@ -12,7 +12,7 @@ IMAGES ?= container-tracer
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 BUILDER ?= $(firstword $(notdir $(shell command -v docker podman buildah)))
 
-.PHONY: all tracer service docker docker_tracer docker_service rootfs install demo test bench lint types format lock clean
+.PHONY: all tracer service docker docker_tracer docker_service rootfs install demo docs test bench lint types format lock clean
 
 ## all: both roles, in .venv
 all: tracer service
@@ -46,6 +46,10 @@ install:
 ## demo: trace a throwaway container on this machine's kernel
 demo: $(VENV)/installed
 	$(BIN)/python -m demo
+
+## docs: the page of all flags and variables, docs/configuration.md
+docs: $(VENV)/installed
+	$(BIN)/python -m container_tracer.entrypoints.configuration_page
 
 ## test: every test; as root it also traces the kernel
 test: $(VENV)/installed

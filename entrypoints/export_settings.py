@@ -3,18 +3,17 @@
 # ruff: noqa: RUF009 - `option` makes a field, as attrs.field does
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import Factory, evolve, frozen
 
 from ..adapters.otlp.settings import OtlpSettings
 from ..domain.model.sampling import SampleRate
-from . import jaeger_settings, values
+from . import jaeger_settings, otlp_settings, sampling_settings, values
 from .jaeger_settings import check_jaeger
 from .later import LATER_EXPORTERS, refuse_later
-from .options import last, option
-from .otlp_settings import names_otlp_collector, otlp_settings
-from .sampling_settings import sample_rate
+from .options import Variable, last, option
+from .otlp_settings import names_otlp_collector
 from .values import Address
 
 SERVICE_NAME = "container-tracer"
@@ -30,8 +29,9 @@ def exporters_option(names: Sequence[str], *, default: tuple[str, ...], meaning:
         default=default,
         parse=_exporters(names),
         split=values.words,
-        meaning=f"{meaning}: {', '.join(names)}; repeatable;"
-        f" default {', '.join(default) or 'none'}, or what an endpoint implies",
+        meaning=f"{meaning}: {', '.join(names)}",
+        default_text=f"{', '.join(default) or 'none'}, or what an endpoint implies",
+        repeatable=True,
     )
 
 
@@ -54,6 +54,13 @@ def _service_name(text: str) -> str:
 @frozen(kw_only=True)
 class ExportSettings:
     """What the settings of every role have; a role says by itself what `exporters` it has."""
+
+    SECTION = "Where spans go"
+    VARIABLES_ALONE: ClassVar[tuple[Variable, ...]] = (
+        *sampling_settings.VARIABLES,
+        *otlp_settings.VARIABLES,
+    )
+    """What is read of the environment besides options."""
 
     exporters: tuple[str, ...] = ()
     """Where spans go that nobody wants elsewhere, each once."""
@@ -112,7 +119,7 @@ class ExportSettings:
         "OTEL_SERVICE_NAME",
         default=SERVICE_NAME,
         parse=last(_service_name),
-        meaning=f"service.name of what is exported; default {SERVICE_NAME}",
+        meaning="service.name of what is exported",
     )
     """`service.name` of everything that is exported."""
 
@@ -122,7 +129,8 @@ class ExportSettings:
         default=Factory(dict),
         parse=values.tags,
         split=values.resource_attributes,
-        meaning="key=value, attached to everything that is exported; repeatable",
+        meaning="key=value, attached to everything that is exported",
+        repeatable=True,
     )
     """Attributes of the resource of everything that is exported."""
 
@@ -131,7 +139,8 @@ class ExportSettings:
         "TRACER_SAMPLE_RATE",
         default=Factory(SampleRate),
         parse=last(SampleRate.of),
-        meaning="how much is exported: always, never, or 0 to 100 percent; default always",
+        meaning="how much is exported: always, never, or 0 to 100",
+        unit="percent",
     )
     """How much of the spans of sessions that do not say so is exported, and of the own ones."""
 
@@ -146,7 +155,7 @@ def complete_export(
     refuse_later(environ)
     settings = evolve(settings, jaeger_url=settings.jaeger_url or settings.jaeger_base)
     if "sample_rate" not in given:
-        settings = evolve(settings, sample_rate=sample_rate(environ))
+        settings = evolve(settings, sample_rate=sampling_settings.sample_rate(environ))
     if "exporters" not in given:
         implied = _implied(settings, environ)
         settings = evolve(settings, exporters=implied or settings.exporters)
@@ -157,7 +166,7 @@ def complete_export(
         user=settings.jaeger_user,
         password=settings.jaeger_password,
     )
-    return evolve(settings, otlp=otlp_settings(environ))
+    return evolve(settings, otlp=otlp_settings.otlp_settings(environ))
 
 
 def _implied(settings: ExportSettings, environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -9,11 +9,32 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from attrs import evolve, field, fields, frozen
+from attrs import Factory, evolve, field, fields, frozen
 
 from .. import __version__
 
+NONE = "none"
+"""The default of what is not there unless somebody says so."""
+
 _METADATA = "container_tracer.option"
+
+
+@frozen(kw_only=True)
+class Variable:
+    """A variable that is no option of a settings class, since others say how it is read.
+
+    `default` and `unit` are as those of `Option`.
+    """
+
+    name: str
+    meaning: str
+    default: str = NONE
+    unit: str = ""
+
+    @property
+    def described(self) -> str:
+        """All that a person should know, in a line."""
+        return f"{self.meaning}; {_default(self.default, self.unit)}"
 
 
 @frozen(kw_only=True)
@@ -22,7 +43,9 @@ class Option:
 
     `parse` takes every text given for it, in order, and raises `ValueError` with what is wrong.
     `split` takes the text of a variable apart. A `switch` may be given without a value. Without
-    a `flag`, it is given by variables only.
+    a `flag`, it is given by variables only. `default` and `unit` are words for people: what
+    counts where nothing is given, and what numbers count. Of one that is `repeatable`, all that
+    is given counts.
     """
 
     flag: str
@@ -31,6 +54,15 @@ class Option:
     meaning: str
     split: Callable[[str], Sequence[str]] = lambda text: [text] if text else []
     switch: bool = False
+    default: str = NONE
+    unit: str = ""
+    repeatable: bool = False
+
+    @property
+    def described(self) -> str:
+        """All that a person should know, in a line."""
+        more = "; repeatable" if self.repeatable else ""
+        return f"{self.meaning}{more}; {_default(self.default, self.unit)}"
 
     def read(self, name: str, texts: Sequence[str]) -> object:
         """Parse texts; raise `ValueError` that names where they come from."""
@@ -54,15 +86,44 @@ def option(
     split: Callable[[str], Sequence[str]] = lambda text: [text] if text else [],
     switch: bool = False,
     secret: bool = False,
+    default_text: str = "",
+    unit: str = "",
+    repeatable: bool = False,
 ) -> Any:  # noqa: ANN401 - it stands for the field's value, of whatever type that is
     """Declare a field of a settings class; the parameters are those of `Option`.
 
-    A `secret` is left out where settings are shown.
+    A `secret` is left out where settings are shown. `default_text` says what the default is where
+    its value does not.
     """
     how = Option(
-        flag=flag, variables=variables, parse=parse, meaning=meaning, split=split, switch=switch
+        flag=flag,
+        variables=variables,
+        parse=parse,
+        meaning=meaning,
+        split=split,
+        switch=switch,
+        default=default_text or _written(default),
+        unit=unit,
+        repeatable=repeatable,
     )
     return field(default=default, metadata={_METADATA: how}, repr=not secret)
+
+
+def _default(text: str, unit: str) -> str:
+    if not unit:
+        return f"default {text}"
+    return f"default {text} {unit}" if text[:1].isdigit() else f"in {unit}; default {text}"
+
+
+def _written(default: object) -> str:
+    """Write a default as it would be given."""
+    if isinstance(default, Factory):  # type: ignore[arg-type] # attrs shows it as a function
+        return _written(default.factory())  # type: ignore[attr-defined]
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if isinstance(default, tuple):
+        return ", ".join(map(str, default)) or NONE
+    return NONE if default is None or default == {} else str(default) or NONE
 
 
 def options_of(settings: type) -> dict[str, Option]:
@@ -132,13 +193,16 @@ class CommandLine(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {line}\n")
 
 
-def command_line(program: str, options: Mapping[str, Option]) -> CommandLine:
+def command_line(
+    program: str, options: Mapping[str, Option], variables: Sequence[Variable] = ()
+) -> CommandLine:
     """Make the parser of a program; `--help` shows the variables too."""
-    parser = CommandLine(prog=program, allow_abbrev=False, epilog=_variables_only(options))
+    alone = _variables_only(options, variables)
+    parser = CommandLine(prog=program, allow_abbrev=False, epilog=alone)
     parser.add_argument("--version", action="version", version=f"{program} {__version__}")
     flags = {name: how for name, how in options.items() if how.flag}
     for name, how in flags.items():
-        variables = f" [{', '.join(how.variables)}]" if how.variables else ""
+        named = f" [{', '.join(how.variables)}]" if how.variables else ""
         parser.add_argument(
             how.flag,
             dest=name,
@@ -146,14 +210,15 @@ def command_line(program: str, options: Mapping[str, Option]) -> CommandLine:
             metavar="VALUE",
             nargs="?" if how.switch else None,
             const="true" if how.switch else None,
-            help=(how.meaning + variables).replace("%", "%%"),
+            help=(how.described + named).replace("%", "%%"),
         )
     return parser
 
 
-def _variables_only(options: Mapping[str, Option]) -> str:
+def _variables_only(options: Mapping[str, Option], variables: Sequence[Variable]) -> str:
     """Say what can be given by variables only, such as what no list of processes should show."""
     said = [
-        f"{', '.join(how.variables)}: {how.meaning}" for how in options.values() if not how.flag
+        f"{', '.join(how.variables)}: {how.described}" for how in options.values() if not how.flag
     ]
-    return f"Variables without a flag: {'; '.join(said)}.".replace("%", "%%") if said else ""
+    said += [f"{one.name}: {one.described}" for one in variables]
+    return f"Variables without a flag: {'. '.join(said)}.".replace("%", "%%") if said else ""

@@ -13,10 +13,12 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from ..adapters.otlp.settings import OtlpProtocol, OtlpSettings
 from . import values
+from .options import NONE, Variable
 
 PREFIX = "OTEL_EXPORTER_OTLP_"
 MAX_TIMEOUT_MS = 600_000
 
+_TRACES_ALONE = f"{PREFIX}TRACES_"
 _HTTP_ENDPOINT, _GRPC_ENDPOINT = "http://localhost:4318", "http://localhost:4317"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = frozenset(
@@ -32,6 +34,43 @@ _OURS = frozenset(
 )
 _DEFAULT_PROTOCOL: OtlpProtocol = "http/protobuf"
 _T = TypeVar("_T")
+
+
+def _both(
+    what: str, meaning: str, *, default: str = NONE, unit: str = ""
+) -> tuple[Variable, Variable]:
+    """Describe a variable for all signals, and that for traces alone, which wins."""
+    for_all = Variable(name=f"{PREFIX}{what}", meaning=meaning, default=default, unit=unit)
+    of_traces = "the same of traces alone: it wins"
+    return for_all, Variable(
+        name=f"{_TRACES_ALONE}{what}", meaning=of_traces, default=for_all.name, unit=unit
+    )
+
+
+VARIABLES = (
+    *_both(
+        "ENDPOINT",
+        "http or https URL of a collector; with http/protobuf, /v1/traces is added to it, but not"
+        " to that of traces alone; with grpc also HOST:PORT",
+        default=f"{_HTTP_ENDPOINT}, with grpc {_GRPC_ENDPOINT}",
+    ),
+    *_both("PROTOCOL", "http/protobuf or grpc", default=_DEFAULT_PROTOCOL),
+    *_both("HEADERS", "key=value,key=value, with values percent-encoded; never shown or logged"),
+    *_both("TIMEOUT", "how long a request may take", default="10000", unit="milliseconds"),
+    *_both("COMPRESSION", "gzip or none", default="none"),
+    *_both(
+        "CERTIFICATE",
+        "file of the authorities that vouch for the collector, PEM",
+        default="those of the system",
+    ),
+    *_both("CLIENT_CERTIFICATE", "file of the certificate that it is shown, PEM"),
+    *_both("CLIENT_KEY", "file of the key of that certificate, PEM"),
+    *_both(
+        "INSECURE",
+        "true: no TLS, with grpc and an endpoint without http:// or https://",
+        default="false",
+    ),
+)
 
 
 def names_otlp_collector(environ: Mapping[str, str]) -> bool:
@@ -65,7 +104,7 @@ def otlp_settings(environ: Mapping[str, str]) -> OtlpSettings:
 
 def _given(environ: Mapping[str, str], what: str) -> tuple[str, str]:
     """Return the variable that counts and its value; an empty one is as good as none."""
-    for name in (f"{PREFIX}TRACES_{what}", f"{PREFIX}{what}"):
+    for name in (f"{_TRACES_ALONE}{what}", f"{PREFIX}{what}"):
         if value := environ.get(name, "").strip():
             return name, value
     return f"{PREFIX}{what}", ""

@@ -7,9 +7,29 @@ import re
 from collections.abc import Mapping
 
 from ..domain.model.sampling import ALL_PERCENT, SampleRate
+from .options import Variable
 
 SAMPLER, ARGUMENT = "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"
 DISABLED = "OTEL_SDK_DISABLED"
+
+VARIABLES = (
+    Variable(
+        name=SAMPLER,
+        meaning="how much is exported where --trace-sample-rate does not say it: always_on,"
+        " always_off, or traceidratio, each also with parentbased_ before it",
+        default="always_on",
+    ),
+    Variable(
+        name=ARGUMENT,
+        meaning="the ratio of traceidratio, from 0 to 1",
+        default="1",
+    ),
+    Variable(
+        name=DISABLED,
+        meaning="true: nothing is exported, unless --trace-sample-rate says otherwise",
+        default="false",
+    ),
+)
 
 _PARENT_BASED = "parentbased_"
 _RATIO = re.compile(r"0?\.[0-9]{1,18}|0|1(\.0{1,18})?", re.ASCII)

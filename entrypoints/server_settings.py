@@ -27,6 +27,7 @@ _Settings = TypeVar("_Settings", bound="ServerSettings")
 class ServerSettings(ExportSettings):
     """What the settings of every role have; a role says by itself what its variables begin with."""
 
+    SECTION = "The API"
     VARIABLES: ClassVar[str]
     """What stands for `{role}` below."""
 
@@ -35,8 +36,8 @@ class ServerSettings(ExportSettings):
         "{role}_API_ADDRESS",
         default=Address("", 8080),
         parse=last(values.address_or_socket),
-        meaning="IP:port to listen on, [IPv6]:port, :port for all addresses, or unix:/PATH;"
-        " default :8080",
+        meaning="IP:port to listen on, [IPv6]:port, :port for all addresses, or unix:/PATH"
+        " for a socket that only its owner may use",
     )
     """Where the API listens."""
 
@@ -65,7 +66,9 @@ class ServerSettings(ExportSettings):
         default=(),
         parse=tls_settings.names,
         split=values.words,
-        meaning="a name that a client's certificate must have; repeatable; default any",
+        meaning="a name that a client's certificate must have",
+        default_text="any",
+        repeatable=True,
     )
     """Names of which a client's certificate must have one, if there are any."""
 
@@ -77,7 +80,8 @@ class ServerSettings(ExportSettings):
         "{role}_AUTH_TOKEN_FILE",
         default="",
         parse=last(token_file),
-        meaning="a file of bearer tokens, and what each of them allows; default none",
+        meaning="a file of bearer tokens, and what each of them allows; without it, everybody"
+        " may do everything",
     )
     """File of bearer tokens, which was seen to be usable, or the empty string."""
 
@@ -87,7 +91,7 @@ class ServerSettings(ExportSettings):
         default=False,
         parse=last(values.switch),
         switch=True,
-        meaning="take tokens of the Kubernetes cluster, and let its roles decide; default off",
+        meaning="take tokens of the Kubernetes cluster, and let its roles decide",
     )
     """Whether the Kubernetes cluster decides who may do what."""
 
@@ -96,8 +100,8 @@ class ServerSettings(ExportSettings):
         "{role}_AUTH_AUDIENCE",
         default="",
         parse=last(values.one_line),
-        meaning="with --auth-kubernetes: the audience that tokens must be for; default that of"
-        " the Kubernetes API itself",
+        meaning="with --auth-kubernetes: the audience that tokens must be for",
+        default_text="that of the Kubernetes API",
     )
     """Whom its tokens must be for; empty is the API of Kubernetes."""
 
@@ -109,8 +113,8 @@ class ServerSettings(ExportSettings):
         "{role}_MAX_REQUEST_RATE",
         default=DEFAULT_REQUEST_RATE,
         parse=last(values.number(0, MAX_REQUEST_RATE)),
-        meaning="requests per second that each client may send, twice as many at once; 0 is no"
-        f" limit; default {DEFAULT_REQUEST_RATE}",
+        meaning="how many each client may send, twice as many at once; 0 is no limit",
+        unit="requests per second",
     )
     """How many requests a second each client may send; 0 is no limit."""
 
@@ -121,7 +125,7 @@ class ServerSettings(ExportSettings):
         default=False,
         parse=last(values.switch),
         switch=True,
-        meaning="debug logs; default off",
+        meaning="debug logs",
     )
     """Whether to log what helps to debug."""
 

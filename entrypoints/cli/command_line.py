@@ -112,7 +112,12 @@ def add_global_options(parser: argparse.ArgumentParser) -> None:
         group.add_argument(*flags, default=argparse.SUPPRESS, **how)
 
     add_server_options(add)
-    add("-o", "--output", choices=[one.value for one in OutputForm], help="default table")
+    add(
+        "-o",
+        "--output",
+        choices=[one.value for one in OutputForm],
+        help="form of what is shown; default table",
+    )
     add("--no-color", action="store_true", help="no colours [NO_COLOR]")
 
 

@@ -28,21 +28,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="do not measure what tracing costs others (a third of a second)",
     )
     parser.add_argument(
-        "--procfs-path", metavar="PATH", help="the host's procfs [TRACER_PROCFS_PATH]; /proc"
+        "--procfs-path",
+        metavar="PATH",
+        help="the host's procfs [TRACER_PROCFS_PATH]; default /proc",
     )
     parser.add_argument(
-        "--sysfs-path", metavar="PATH", help="the host's sysfs [TRACER_SYSFS_PATH]; /sys"
+        "--sysfs-path", metavar="PATH", help="the host's sysfs [TRACER_SYSFS_PATH]; default /sys"
     )
     parser.add_argument(
         "--run-path",
         metavar="PATH",
         action="append",
-        help="where CRI sockets are; repeatable [TRACER_RUN_PATHS]; /run, /var/run",
+        help="where CRI sockets are; repeatable [TRACER_RUN_PATHS]; default /run, /var/run",
     )
     parser.add_argument(
         "--cri-endpoint",
         metavar="SOCKET",
-        help="the one CRI socket to look at [TRACER_CRI_ENDPOINT]; all that are found",
+        help="the one CRI socket to look at [TRACER_CRI_ENDPOINT]; default all that are found",
     )
 
 

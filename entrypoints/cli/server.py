@@ -48,11 +48,15 @@ def add_server_options(add: Callable[..., None]) -> None:
     """Add the options that say which tracer is meant."""
     add("--server", metavar="URL", help=f"http://HOST:PORT or unix:/PATH [{SERVER_VARIABLE}]")
     add("--cluster", action="store_true", help="the tracer-svc of the cluster kubectl speaks to")
-    add("--kubeconfig", metavar="FILE", help="of that cluster [KUBECONFIG]; implies --cluster")
+    add("--kubeconfig", metavar="FILE", help="of that cluster; implies --cluster [KUBECONFIG]")
     add("--kube-context", metavar="NAME", help="of the kubeconfig; implies --cluster")
-    add("--tracer-namespace", metavar="NAME", help=f"where it runs; {TRACER_NAMESPACE}")
+    add("--tracer-namespace", metavar="NAME", help=f"where it runs; default {TRACER_NAMESPACE}")
     add("--node", metavar="PATTERN", action="append", help="ask these nodes only; repeatable")
-    add("--token-file", metavar="FILE", help=f"a token for the server [{TOKEN_VARIABLE}: itself]")
+    add(
+        "--token-file",
+        metavar="FILE",
+        help=f"a token for the server [{TOKEN_VARIABLE}: the token itself]",
+    )
     add("--ca-file", metavar="FILE", help="who may sign the server's certificate")
     add("--client-cert", metavar="FILE", help="our own certificate, for a server that wants one")
     add("--client-key", metavar="FILE", help="the key of --client-cert")

@@ -44,9 +44,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by", choices=PLACES, default=CONTAINER, help="add up what is alike; default container"
     )
-    parser.add_argument("--sort", choices=list(SORT_KEYS), default="total", help="default total")
     parser.add_argument(
-        "--interval", metavar="SECONDS", type=_seconds, default=1.0, help="default 1"
+        "--sort", choices=list(SORT_KEYS), default="total", help="order of rows; default total"
+    )
+    parser.add_argument(
+        "--interval",
+        metavar="SECONDS",
+        type=_seconds,
+        default=1.0,
+        help="seconds between tables; default 1",
     )
     parser.add_argument("--count", metavar="N", type=count, default=0, help="end after N tables")
 

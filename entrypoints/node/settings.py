@@ -37,6 +37,7 @@ def _paths(texts: Sequence[str]) -> tuple[Path, ...]:
 class NodeSettings(ServerSettings):
     """Everything the node role is told; the wiring gets it whole."""
 
+    SECTION = "The node"
     VARIABLES = "TRACER"
 
     node_name: str = option(
@@ -44,7 +45,8 @@ class NodeSettings(ServerSettings):
         "TRACER_NODE_NAME",
         default=Factory(socket.gethostname),
         parse=last(_node_name),
-        meaning="the node's name in logs and traces; default the host name",
+        meaning="the node's name in logs, answers, traces, and the names of tracefs instances",
+        default_text="the host name",
     )
     """What the node is called in logs, answers and traces."""
 
@@ -62,7 +64,8 @@ class NodeSettings(ServerSettings):
         "TRACER_CRI_ENDPOINT",
         default="",
         parse=last(endpoint_path),
-        meaning="socket of the container runtime, with or without unix://; default: look for it",
+        meaning="socket of the container runtime, with or without unix://",
+        default_text="those below --run-path are looked for",
     )
     """Path of the socket on which the container runtime listens, or the empty string."""
 
@@ -72,8 +75,8 @@ class NodeSettings(ServerSettings):
         default=(Path("/run"), Path("/var/run")),
         parse=_paths,
         split=values.words,
-        meaning="where runtimes have their sockets and names of containers; repeatable;"
-        " default /run, /var/run",
+        meaning="where runtimes have their sockets and names of containers",
+        repeatable=True,
     )
     """Where container runtimes listen and keep their state; a missing folder is no error."""
 
@@ -82,7 +85,7 @@ class NodeSettings(ServerSettings):
         "TRACER_PROCFS_PATH",
         default=Path("/proc"),
         parse=last(values.folder),
-        meaning="where the host's procfs is mounted; default /proc",
+        meaning="where the host's procfs is mounted",
     )
     """Where the host's procfs is mounted."""
 
@@ -91,7 +94,7 @@ class NodeSettings(ServerSettings):
         "TRACER_SYSFS_PATH",
         default=Path("/sys"),
         parse=last(values.folder),
-        meaning="where the host's sysfs is mounted; default /sys",
+        meaning="where the host's sysfs is mounted; tracefs is looked for below it",
     )
     """Where the host's sysfs is mounted; tracefs is found through the mounts."""
 
@@ -101,7 +104,7 @@ class NodeSettings(ServerSettings):
         default=False,
         parse=last(values.switch),
         switch=True,
-        meaning="find containers through procfs even if a container runtime answers; default off",
+        meaning="find containers through procfs even if a container runtime answers",
     )
     """Whether containers are found through procfs, whatever runtimes there are."""
 
@@ -111,7 +114,7 @@ class NodeSettings(ServerSettings):
         default=False,
         parse=last(values.switch),
         switch=True,
-        meaning="mount tracefs if it is not mounted; default off",
+        meaning="mount tracefs if it is not mounted",
     )
     """Whether to mount tracefs if it is not mounted."""
 
@@ -120,7 +123,7 @@ class NodeSettings(ServerSettings):
         "TRACER_MAX_SESSIONS",
         default=64,
         parse=last(values.number(1, MAX_SESSIONS)),
-        meaning="how many sessions the node holds at most; default 64",
+        meaning="how many sessions the node holds at most",
     )
     """How many sessions the node holds at most."""
 
@@ -129,7 +132,8 @@ class NodeSettings(ServerSettings):
         "TRACER_BUFFER_KIB",
         default=8192,
         parse=last(values.number(MIN_BUFFER_KIB, MAX_BUFFER_KIB)),
-        meaning="size of the kernel's buffer per CPU and source, in KiB; default 8192",
+        meaning="size of the kernel's buffer per CPU and source",
+        unit="KiB",
     )
     """Size of the kernel's ring buffer, per CPU and source, in KiB."""
 
@@ -143,7 +147,7 @@ class NodeSettings(ServerSettings):
         "TRACER_FILE_DIRECTORY",
         default=Path("/var/lib/container-tracer/traces"),
         parse=last(values.path),
-        meaning="where file exporters write; default /var/lib/container-tracer/traces",
+        meaning="where file exporters write; made when needed",
     )
     """Where file exporters write; it need not exist yet."""
 
@@ -155,7 +159,7 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettin
     answer on stdout and exit with 0.
     """
     options = options_of(NodeSettings)
-    parser = command_line(PROGRAM, {**options, **LATER})
+    parser = command_line(PROGRAM, {**options, **LATER}, NodeSettings.VARIABLES_ALONE)
     given = read_options(parser, {**options, **LATER}, argv=argv, environ=environ)
     settings = NodeSettings(**{name: value for name, value in given.items() if name in options})
     try:

@@ -52,6 +52,7 @@ def _selector(text: str) -> str:
 class SvcSettings(ServerSettings):
     """Everything the svc role is told; the wiring gets it whole."""
 
+    SECTION = "The nodes"
     VARIABLES = "TRACE_KUBE"
 
     poll_seconds: int = option(
@@ -59,7 +60,8 @@ class SvcSettings(ServerSettings):
         "TRACE_KUBE_DISCOVERY_POLL",
         default=10,
         parse=last(values.number(1, MAX_SECONDS)),
-        meaning="seconds between full listings of the nodes; default 10",
+        meaning="between full listings of the nodes, whose changes are watched",
+        unit="seconds",
     )
     """How often nodes are listed anew, though their changes are watched."""
 
@@ -68,7 +70,7 @@ class SvcSettings(ServerSettings):
         "TRACE_KUBE_SELECTOR_PODS",
         default="app=container-tracer-backend",
         parse=last(_selector),
-        meaning="label selector of the tracer-node pods; default app=container-tracer-backend",
+        meaning="label selector of the tracer-node pods",
     )
     """Label selector of the pods that are nodes."""
 
@@ -77,8 +79,7 @@ class SvcSettings(ServerSettings):
         "TRACE_KUBE_SELECTOR_SVCS",
         default="metadata.name=container-tracer-node",
         parse=last(_selector),
-        meaning="field selector of the service that says their port;"
-        " default metadata.name=container-tracer-node",
+        meaning="field selector of the service that says their port",
     )
     """Field selector of the service whose port nodes listen on."""
 
@@ -87,8 +88,8 @@ class SvcSettings(ServerSettings):
         "TRACE_KUBE_NAMESPACE",
         default="",
         parse=last(values.one_line),
-        meaning="the Kubernetes namespace of the nodes; default the own one in a cluster, else"
-        " that of the kubeconfig's context",
+        meaning="the Kubernetes namespace of the nodes",
+        default_text="the pod's own, else that of the kubeconfig's context",
     )
     """Kubernetes namespace of the nodes; empty is the own one."""
 
@@ -97,8 +98,8 @@ class SvcSettings(ServerSettings):
         "KUBECONFIG",
         default=None,
         parse=last(values.path),
-        meaning="file that says how to reach the Kubernetes API; default what pods are given,"
-        " else ~/.kube/config",
+        meaning="file that says how to reach the Kubernetes API",
+        default_text="what pods are given, else ~/.kube/config",
     )
     """How the Kubernetes API is reached, where that is not what pods are given."""
 
@@ -107,8 +108,8 @@ class SvcSettings(ServerSettings):
         "TRACE_KUBE_NODES",
         default=Factory(tuple),
         parse=_nodes,
-        meaning="nodes as NAME=HOST:PORT, a list or repeated: these are asked, and no Kubernetes"
-        " is needed",
+        meaning="nodes as NAME=HOST:PORT: these are asked, and no Kubernetes is needed",
+        repeatable=True,
     )
     """The nodes, where Kubernetes is not asked for them."""
 
@@ -117,7 +118,8 @@ class SvcSettings(ServerSettings):
         "TRACE_KUBE_NODE_TIMEOUT",
         default=10,
         parse=last(values.number(1, MAX_WAIT_SECONDS)),
-        meaning="seconds a node may take to answer; default 10",
+        meaning=f"how long a node may take to answer, at most {MAX_WAIT_SECONDS}",
+        unit="seconds",
     )
     """How long one node may take to answer."""
 
@@ -126,7 +128,8 @@ class SvcSettings(ServerSettings):
         "TRACE_KUBE_REQUEST_TIMEOUT",
         default=15,
         parse=last(values.number(1, MAX_WAIT_SECONDS)),
-        meaning="seconds a request may take in all; default 15",
+        meaning=f"how long a request may take in all, at most {MAX_WAIT_SECONDS}",
+        unit="seconds",
     )
     """How long a request may take in all."""
 
@@ -154,7 +157,7 @@ class SvcSettings(ServerSettings):
         "TRACE_KUBE_NODE_SERVER_NAME",
         default=NODE_SERVER_NAME,
         parse=last(tls_settings.host_name),
-        meaning=f"the name that nodes' certificates must have; default {NODE_SERVER_NAME}",
+        meaning="the name that nodes' certificates must have",
     )
     """What the certificate of every node must be for."""
 
@@ -174,7 +177,7 @@ def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> SvcSetting
     answer on stdout and exit with 0.
     """
     options = options_of(SvcSettings)
-    parser = command_line(PROGRAM, options)
+    parser = command_line(PROGRAM, options, SvcSettings.VARIABLES_ALONE)
     given = read_options(parser, options, argv=argv, environ=environ)
     settings = SvcSettings(**given)
     try:
