@@ -138,7 +138,7 @@ def agent_span(
     if ended_ns < started_ns:
         attributes["container_tracer.clock_set_back_ns"] = started_ns - ended_ns
         ended_ns = started_ns
-    kept = [link for link in links if link is not None]
+    kept = tuple([link for link in links if link is not None])
     span = SingleSpan(
         name=name,
         kind=kind,
@@ -149,7 +149,7 @@ def agent_span(
         started_ns=started_ns,
         ended_ns=ended_ns,
         attributes=attributes,
-        events=events,
+        events=tuple(events),
         links=kept,
         status=status,
         status_message=status_message,

@@ -68,8 +68,10 @@ class GuestTexts:
             origin=origin,
             status_message=_redacted(span.status_message) if span.status_message else "",
             attributes=_attributes(span.attributes),
-            events=events,
-            links=[evolve(one, attributes=_attributes(one.attributes)) for one in span.links],
+            events=tuple(events),
+            links=tuple(
+                [evolve(one, attributes=_attributes(one.attributes)) for one in span.links]
+            ),
         )
         return cut_to(shown, MAX_SPAN_BYTES)
 

@@ -34,6 +34,7 @@ class GuestSpans:
     """By name; of those that have left, who left longest ago comes first."""
     _forgotten: GuestStats = field(factory=GuestStats)
     _leaving: dict[str, asyncio.Task[None]] = field(factory=dict)
+    _closing: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Give each exporter a queue of its own."""
@@ -52,6 +53,7 @@ class GuestSpans:
         What is missing of guests that are still connected is made up for, too: an agent that loses
         its connection does not come back.
         """
+        self._closing = True
         for task in self._leaving.values():
             task.cancel()
         self._leaving.clear()
@@ -97,6 +99,8 @@ class GuestSpans:
             one.offer(span, sender=guest.name)
 
     def _left(self, guest: Guest) -> None:
+        if self._closing:
+            return
         self._guests.move_to_end(guest.name)
         self._leaving[guest.name] = asyncio.create_task(
             self._settle_later(guest), name=f"guest {guest.name} has left"

@@ -1,4 +1,4 @@
-from container_tracer.domain.model.pod import Container, Pod, pod_keys
+from container_tracer.domain.model.pod import Container, Pod, pod_keys, pod_of_sandbox
 
 
 def pod(name: str, namespace: str = "", uid: str = "") -> Pod:
@@ -22,3 +22,12 @@ def test_equal_names_in_two_namespaces_are_different_containers() -> None:
     first, second = (Container(name="c", pod="web", namespace=one) for one in "ab")
 
     assert first.key != second.key
+
+
+def test_a_sandbox_is_of_the_pod_that_names_it_or_of_the_container_that_has_its_id() -> None:
+    plain = Container(name="web", pod="web", container_id="c1")
+    alone, other = Pod(name="web", containers=(plain,)), Pod(name="x", sandboxes=("s1", "s2"))
+
+    assert pod_of_sandbox([alone, other], "s2") is other
+    assert pod_of_sandbox([alone, other], "c1") is alone
+    assert pod_of_sandbox([alone, other], "s3") is None
