@@ -1,5 +1,6 @@
 """A Jaeger collector, reached over HTTP."""
 
+import io
 import time
 from base64 import b64encode
 from collections.abc import Mapping
@@ -95,8 +96,9 @@ class JaegerCollector:
         `ExportFailed` if it refuses it.
         """
         try:
+            # A large body given as bytes would be written to the socket in one piece.
             async with self._http.post(
-                self.address.url, data=body, allow_redirects=False
+                self.address.url, data=io.BytesIO(body), allow_redirects=False
             ) as answer:
                 if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
                     raise await self._failure(answer)

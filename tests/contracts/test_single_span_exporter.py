@@ -1,61 +1,39 @@
 import io
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pytest
 from attrs import evolve, frozen
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from container_tracer.adapters.console.single_spans import ConsoleSingleSpanExporter
-from container_tracer.adapters.jaeger.agent import AgentAddress
 from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.adapters.jaeger.single_spans import JaegerSingleSpanExporter
 from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
 from container_tracer.adapters.otlp.single_spans import OtlpSingleSpanExporter
-from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind, SpanStatus
-from container_tracer.domain.model.span_attributes import ServiceResource
+from container_tracer.domain.model.single_span import SingleSpan
 from container_tracer.fakes.http_collector import Answer
-from container_tracer.fakes.jaeger_agent import FakeJaegerAgent
-from container_tracer.fakes.jaeger_collector import CollectedSpan, FakeJaegerCollector
+from container_tracer.fakes.jaeger_collector import FakeJaegerCollector
 from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
-from container_tracer.fakes.spans import NOON_NS
 from container_tracer.ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from container_tracer.ports.single_span_exporter import SingleSpanExporter
-from tests.collectors import Received, Reply, attributes, grpc_collector, http_collector
+from tests.collectors import Received, Reply, grpc_collector, http_collector
+from tests.single_spans.examples import FULL, GUEST, ROOT, one_of_each
+from tests.single_spans.jaeger import read_jaeger, said_to_jaeger
+from tests.single_spans.json_lines import read_line, said_in_json
+from tests.single_spans.otlp import read_otlp
+from tests.single_spans.said import RESOURCE, Said, said
 
-RESOURCE = ServiceResource(service_name="svc", service_version="1", host_name="h")
-ROOT = SingleSpan(
-    name="POST /v1/trace-session",
-    kind=SingleSpanKind.SERVER,
-    trace_id=bytes(range(16)),
-    span_id=b"\xff" * 8,
-    started_ns=NOON_NS,
-    ended_ns=NOON_NS + 5_000,
-    attributes={"http.request.method": "POST", "http.response.status_code": 201},
-)
-CHILD = SingleSpan(
-    name="POST\ud8ff tracer-node",
-    kind=SingleSpanKind.CLIENT,
-    trace_id=ROOT.trace_id,
-    span_id=bytes(7) + b"\1",
-    parent_span_id=ROOT.span_id,
-    started_ns=NOON_NS + 1_000,
-    ended_ns=NOON_NS + 4_000,
-    status=SpanStatus.ERROR,
-    status_message="refuses connections",
-)
-INSIDE = evolve(ROOT, kind=SingleSpanKind.INTERNAL, span_id=bytes(7) + b"\2", attributes={})
+CHILD = evolve(ROOT, span_id=bytes(7) + b"\2", parent_span_id=ROOT.span_id)
 
 
 @frozen
 class Destination:
-    """An exporter, how to look at what arrived, and whether it says who sent it."""
+    """An exporter, how to look at what arrived, and what of a span its format can hold."""
 
     exporter: SingleSpanExporter
-    arrived: Callable[[], list[SingleSpan]]
-    services: Callable[[], set[str]] = lambda: {"svc"}
+    arrived: Callable[[], list[Said]]
+    said: Callable[[SingleSpan], Said] = said
 
 
 Make: TypeAlias = Callable[[AsyncExitStack], Awaitable[Destination]]
@@ -63,14 +41,15 @@ Make: TypeAlias = Callable[[AsyncExitStack], Awaitable[Destination]]
 
 async def fake(_: AsyncExitStack) -> Destination:
     exporter = FakeSingleSpanExporter()
-    return Destination(exporter, lambda: [readable(one) for one in exporter.spans])
+    return Destination(exporter, lambda: [said(one) for one in exporter.spans])
 
 
 async def console(_: AsyncExitStack) -> Destination:
     stream = io.StringIO()
     return Destination(
         ConsoleSingleSpanExporter(stream),
-        lambda: [from_line(json.loads(line)) for line in stream.getvalue().splitlines()],
+        lambda: [read_line(line) for line in stream.getvalue().splitlines()],
+        said_in_json,
     )
 
 
@@ -81,20 +60,8 @@ async def jaeger(stack: AsyncExitStack) -> Destination:
     )
     return Destination(
         exporter,
-        lambda: [from_thrift(one) for one in collector.spans],
-        lambda: {one.service for one in collector.spans},
-    )
-
-
-async def jaeger_agent(stack: AsyncExitStack) -> Destination:
-    agent = await stack.enter_async_context(FakeJaegerAgent())
-    exporter = JaegerSingleSpanExporter(
-        address=AgentAddress(host=agent.host, port=agent.port), resource=RESOURCE
-    )
-    return Destination(
-        exporter,
-        lambda: [from_thrift(one) for one in agent.spans],
-        lambda: {one.service for one in agent.spans},
+        lambda: [span for one in collector.taken for span in read_jaeger(one.body)],
+        said_to_jaeger,
     )
 
 
@@ -107,71 +74,10 @@ def otlp(
         settings = OtlpSettings(endpoint=f"{url}/", protocol=protocol)
         return Destination(
             OtlpSingleSpanExporter(settings=settings, resource=RESOURCE),
-            lambda: [from_otlp(span) for _, span in received.spans()],
-            lambda: {resource["service.name"] for resource, _ in received.spans()},
+            lambda: [span for request in received.taken for span in read_otlp(request)],
         )
 
     return make
-
-
-def readable(span: SingleSpan) -> SingleSpan:
-    """Show a span as one reads it whose text must be Unicode."""
-    return evolve(span, name=span.name.replace("\ud8ff", r"\ud8ff"))
-
-
-def ended(error: str) -> dict[str, Any]:
-    return {"status": SpanStatus.ERROR, "status_message": error} if error else {}
-
-
-def from_line(line: dict[str, Any]) -> SingleSpan:
-    assert set(line) - {"parent_span_id", "error"} == {
-        *("time", "start_ns", "duration_ns", "name", "kind", "trace_id", "span_id", "attributes")
-    }
-    assert line["time"].startswith("20")
-    return SingleSpan(
-        name=line["name"],
-        kind=SingleSpanKind(line["kind"]),
-        trace_id=bytes.fromhex(line["trace_id"]),
-        span_id=bytes.fromhex(line["span_id"]),
-        parent_span_id=bytes.fromhex(line.get("parent_span_id", "")),
-        started_ns=line["start_ns"],
-        ended_ns=line["start_ns"] + line["duration_ns"],
-        attributes=line["attributes"],
-        **ended(line.get("error", "")),
-    )
-
-
-def from_thrift(span: CollectedSpan) -> SingleSpan:
-    error = str(span.tags.get("otel.status_description", ""))
-    assert ("error" in span.tags) == bool(error)
-    return SingleSpan(
-        name=span.name,
-        kind=SingleSpanKind(str(span.tags["span.kind"])),
-        trace_id=span.trace_id.to_bytes(16, "big"),
-        span_id=span.span_id.to_bytes(8, "big"),
-        parent_span_id=span.parent_id.to_bytes(8, "big") if span.parent_id else b"",
-        started_ns=span.start_us * 1_000,
-        ended_ns=(span.start_us + span.duration_us) * 1_000,
-        attributes={name: value for name, value in span.tags.items() if name.startswith("http.")},
-        **ended(error),
-    )
-
-
-def from_otlp(span: Span) -> SingleSpan:
-    kinds = {1: SingleSpanKind.INTERNAL, 2: SingleSpanKind.SERVER, 3: SingleSpanKind.CLIENT}
-    assert (span.status.code == span.status.STATUS_CODE_ERROR) == bool(span.status.message)
-    return SingleSpan(
-        name=span.name,
-        kind=kinds[span.kind],
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_span_id=span.parent_span_id,
-        trace_state=span.trace_state,
-        started_ns=span.start_time_unix_nano,
-        ended_ns=span.end_time_unix_nano,
-        attributes=attributes(span.attributes),
-        **ended(span.status.message),
-    )
 
 
 @pytest.fixture(
@@ -179,7 +85,6 @@ def from_otlp(span: Span) -> SingleSpan:
         pytest.param(fake, id="fake"),
         pytest.param(console, id="console"),
         pytest.param(jaeger, id="jaeger"),
-        pytest.param(jaeger_agent, id="jaeger agent"),
         pytest.param(otlp("http/protobuf", http_collector), id="otlp over http"),
         pytest.param(otlp("grpc", grpc_collector), id="otlp over grpc"),
     ]
@@ -191,17 +96,34 @@ async def destination(request: pytest.FixtureRequest) -> AsyncIterator[Destinati
         await made.exporter.close()
 
 
+def by_id(spans: Sequence[Said]) -> list[Said]:
+    return sorted(spans, key=lambda one: bytes(one["span_id"]))
+
+
 class TestSingleSpanExporter:
     async def test_every_span_has_arrived_as_it_is_when_send_returns(
         self, destination: Destination
     ) -> None:
-        for spans in ([ROOT, CHILD], [INSIDE]):
+        for spans in ([ROOT, FULL], [CHILD]):
             await destination.exporter.send(spans)
-        assert destination.arrived() == [readable(one) for one in (ROOT, CHILD, INSIDE)]
+        assert destination.arrived() == [destination.said(one) for one in (ROOT, FULL, CHILD)]
 
-    async def test_a_span_says_who_made_it(self, destination: Destination) -> None:
-        await destination.exporter.send([ROOT])
-        assert destination.services() == {"svc"}
+    async def test_spans_of_every_kind_status_and_origin_arrive_from_one_batch(
+        self, destination: Destination
+    ) -> None:
+        spans = one_of_each()
+        await destination.exporter.send(spans)
+        expected = by_id([destination.said(one) for one in spans])
+        assert by_id(destination.arrived()) == expected
+
+    async def test_as_many_large_spans_as_may_wait_arrive_without_a_request_too_large(
+        self, destination: Destination
+    ) -> None:
+        texts = {f"a.{number}": "x" * 60_000 for number in range(4)}
+        ids = [number.to_bytes(8, "big") for number in range(1, 64)]
+        spans = [evolve(ROOT, span_id=one, origin=GUEST, attributes=texts) for one in ids]
+        await destination.exporter.send(spans)
+        assert [one["span_id"] for one in destination.arrived()] == ids
 
     async def test_it_may_be_used_again_after_it_was_closed_and_closed_twice(
         self, destination: Destination
@@ -259,12 +181,52 @@ async def test_what_an_otlp_collector_does_not_take_is_told(
     assert getattr(caught.value, "spans", 0) == refused
 
 
-async def test_an_otlp_span_carries_along_what_other_systems_want() -> None:
+GUESTS = evolve(ROOT, span_id=bytes(7) + b"\3", origin=GUEST)
+BATCH = [ROOT, GUESTS, CHILD]
+"""A post of Jaeger's is of one origin: these are two."""
+
+
+@pytest.mark.parametrize(
+    ("statuses", "kind", "refused", "left"),
+    [
+        ([202, 503], ExportDelayed, 0, [GUESTS]),
+        ([503], ExportDelayed, 0, [ROOT, CHILD, GUESTS]),
+        ([400], ExportRejected, 2, [GUESTS]),
+        ([202, 400], ExportRejected, 1, []),
+    ],
+)
+async def test_what_a_jaeger_collector_confirmed_is_not_left_to_be_sent_again(
+    statuses: list[int], kind: type[ExportFailed], refused: int, left: list[SingleSpan]
+) -> None:
+    async with FakeJaegerCollector() as collector:
+        collector.answers.extend(Answer(status=status) for status in statuses)
+        with pytest.raises(kind) as caught:
+            await sent(collector, BATCH)
+        assert len(collector.posted) == len(statuses)
+    assert (getattr(caught.value, "spans", 0), caught.value.left) == (refused, left)
+
+
+@pytest.mark.parametrize(
+    ("replies", "kind", "refused", "left"),
+    [
+        ([Reply(), Reply("busy for", 7)], ExportDelayed, 0, 2),
+        ([Reply("refuse"), Reply()], ExportRejected, 1, 2),
+        ([Reply(), Reply("partial", 1), Reply()], ExportRejected, 1, 1),
+    ],
+)
+async def test_what_an_otlp_collector_answered_is_not_left_to_be_sent_again(
+    replies: list[Reply], kind: type[ExportFailed], refused: int, left: int
+) -> None:
     received = Received()
+    received.replies.extend(replies)
     async with http_collector(received) as url:
         exporter = OtlpSingleSpanExporter(
-            settings=OtlpSettings(endpoint=f"{url}/"), resource=RESOURCE
+            settings=OtlpSettings(endpoint=f"{url}/"), resource=RESOURCE, max_request_bytes=300
         )
-        await exporter.send([evolve(ROOT, trace_state="a=1")])
+        with pytest.raises(kind) as caught:
+            await exporter.send([ROOT, CHILD, GUESTS])
         await exporter.close()
-    assert [span.trace_state for _, span in received.spans()] == ["a=1"]
+    assert getattr(caught.value, "spans", 0) == refused
+    assert caught.value.left == [ROOT, CHILD, GUESTS][3 - left :]
+    assert getattr(caught.value, "retry_after_seconds", 7.0) == 7.0
+    assert all(size <= 300 for size in received.sizes)
