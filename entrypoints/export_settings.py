@@ -65,6 +65,9 @@ class ExportSettings:
     exporters: tuple[str, ...] = ()
     """Where spans go that nobody wants elsewhere, each once."""
 
+    named_exporters: tuple[str, ...] = ()
+    """Those of `exporters` that somebody asked for: there a program's own spans go, too."""
+
     jaeger_url: str = option(
         "--jaeger-endpoint",
         *jaeger_settings.ENDPOINT_VARIABLES,
@@ -156,9 +159,8 @@ def complete_export(
     settings = evolve(settings, jaeger_url=settings.jaeger_url or settings.jaeger_base)
     if "sample_rate" not in given:
         settings = evolve(settings, sample_rate=sampling_settings.sample_rate(environ))
-    if "exporters" not in given:
-        implied = _implied(settings, environ)
-        settings = evolve(settings, exporters=implied or settings.exporters)
+    named = settings.exporters if "exporters" in given else _implied(settings, environ)
+    settings = evolve(settings, exporters=named or settings.exporters, named_exporters=named)
     check_jaeger(
         wanted=jaeger_settings.EXPORTER in settings.exporters,
         url=settings.jaeger_url,

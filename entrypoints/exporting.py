@@ -40,32 +40,35 @@ def jaeger_address(settings: ExportSettings) -> "JaegerAddress":
     )
 
 
-def single_span_exporters(settings: ExportSettings) -> list[SingleSpanExporter]:
+def single_span_exporters(settings: ExportSettings, *, node: str = "") -> list[SingleSpanExporter]:
     """Make those that settings name, for spans of the program itself."""
-    return [_OWN_SPANS[name](settings) for name in settings.exporters]
+    makers = [_OWN_SPANS[name] for name in settings.named_exporters if name in _OWN_SPANS]
+    return [make(settings, node) for make in makers]
 
 
-def _console(_settings: ExportSettings) -> SingleSpanExporter:
+def _console(_settings: ExportSettings, _node: str) -> SingleSpanExporter:
     from ..adapters.console.single_spans import ConsoleSingleSpanExporter  # noqa: PLC0415 - see the module
 
     return ConsoleSingleSpanExporter(sys.stdout)
 
 
-def _jaeger(settings: ExportSettings) -> SingleSpanExporter:
+def _jaeger(settings: ExportSettings, node: str) -> SingleSpanExporter:
     from ..adapters.jaeger.single_spans import JaegerSingleSpanExporter  # noqa: PLC0415 - see the module
 
     return JaegerSingleSpanExporter(
-        address=jaeger_address(settings), resource=service_resource(settings)
+        address=jaeger_address(settings), resource=service_resource(settings, node=node)
     )
 
 
-def _otlp(settings: ExportSettings) -> SingleSpanExporter:
+def _otlp(settings: ExportSettings, node: str) -> SingleSpanExporter:
     from ..adapters.otlp.single_spans import OtlpSingleSpanExporter  # noqa: PLC0415 - see the module
 
-    return OtlpSingleSpanExporter(settings=settings.otlp, resource=service_resource(settings))
+    return OtlpSingleSpanExporter(
+        settings=settings.otlp, resource=service_resource(settings, node=node)
+    )
 
 
-_OWN_SPANS: Mapping[str, Callable[[ExportSettings], SingleSpanExporter]] = {
+_OWN_SPANS: Mapping[str, Callable[[ExportSettings, str], SingleSpanExporter]] = {
     "console": _console,
     "jaeger": _jaeger,
     "otlp": _otlp,

@@ -79,7 +79,7 @@ class Received:
     @property
     def calls(self) -> list[Span]:
         """Return what the kernel's events were made into."""
-        return [span for _, span in self.spans() if span.parent_span_id]
+        return [span for _, span in self.spans() if is_call(span)]
 
     @property
     def roots(self) -> list[Span]:
@@ -89,7 +89,12 @@ class Received:
     @property
     def sessions(self) -> list[Span]:
         """Return the spans of sessions themselves."""
-        return [span for _, span in self.spans() if not span.parent_span_id and not span.links]
+        spans = [span for _, span in self.spans() if not span.links]
+        return [span for span in spans if "traceSession" in attributes(span.attributes)]
+
+
+def is_call(span: Span) -> bool:
+    return bool(span.parent_span_id) and "process.pid" in attributes(span.attributes)
 
 
 def attributes(pairs: Sequence[Any]) -> dict[str, Any]:

@@ -2,59 +2,39 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from attrs import define, field
 
 from ...ports.clock import Clock
 from ...ports.single_span_exporter import SingleSpanExporter
-from ..model.single_span import AttributeValue, SingleSpan, SingleSpanKind, SpanStatus
+from ..model.single_span import AttributeMap, SingleSpanKind, SpanLink
 from ..model.trace_context import SpanContext
+from .open_span import CURRENT, OpenSpan, SpanObserver
 from .single_span_delivery import SingleSpanCounts, SingleSpanDelivery
 
 CLOSE_SECONDS = 2.0
 """How long spans that wait may take to be sent when the program ends."""
 
 
-@define(kw_only=True, eq=False)
-class OpenSpan:
-    """A span that is not over; `context` is what those see whom it asks for something.
-
-    `attributes` and `error` may change until it is; an error of None is what the block raises.
-    """
-
-    name: str
-    kind: SingleSpanKind
-    context: SpanContext
-    parent_span_id: bytes
-    started_ns: int
-    attributes: dict[str, AttributeValue] = field(factory=dict)
-    error: str | None = None
-
-    def over(self, ended_ns: int) -> SingleSpan:
-        """Say what it was."""
-        return SingleSpan(
-            name=self.name,
-            kind=self.kind,
-            trace_id=self.context.trace_id,
-            span_id=self.context.span_id,
-            parent_span_id=self.parent_span_id,
-            trace_state=self.context.trace_state,
-            started_ns=self.started_ns,
-            ended_ns=ended_ns,
-            attributes=dict(self.attributes),
-            status=SpanStatus.ERROR if self.error else SpanStatus.UNSET,
-            status_message=self.error or "",
-        )
+def every_trace(_trace_id: bytes) -> bool:
+    """Keep all."""
+    return True
 
 
 @define(kw_only=True, eq=False)
 class OwnSpans:
-    """Hands spans to every exporter, from `start` to `close`, without making anybody wait."""
+    """Hands spans to every exporter, from `start` to `close`, without making anybody wait.
 
-    exporters: Sequence[SingleSpanExporter]
+    `keeps` says of the id of a trace that begins here whether its spans are exported. `observers`
+    see all spans.
+    """
+
     clock: Clock
+    exporters: Sequence[SingleSpanExporter] = ()
+    observers: Sequence[SpanObserver] = ()
+    keeps: Callable[[bytes], bool] = every_trace
     _deliveries: list[SingleSpanDelivery] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -68,33 +48,31 @@ class OwnSpans:
         self,
         name: str,
         *,
-        kind: SingleSpanKind,
-        caller: SpanContext | None,
-        attributes: Mapping[str, AttributeValue],
-    ) -> Iterator[OpenSpan | None]:
-        """Have a span while in the block: a child of the caller's, else the root of a new trace.
+        kind: SingleSpanKind = SingleSpanKind.INTERNAL,
+        caller: SpanContext | None = None,
+        attributes: AttributeMap | None = None,
+        links: Sequence[SpanLink] = (),
+        exported: bool = True,
+    ) -> Iterator[OpenSpan]:
+        """Have a span while in the block, and all that begin in it below it.
 
-        None if nobody would keep it: there is no exporter, or the caller's is not kept either.
+        It is below the caller's, who is elsewhere, else below the one this code runs in, else the
+        root of a new trace. It is exported if that above is, and it is to be.
         """
-        if not self.exporters or (caller and not caller.sampled):
-            yield None
-            return
-        span = OpenSpan(
-            name=name,
-            kind=kind,
-            context=_below(caller),
-            parent_span_id=caller.span_id if caller else b"",
-            started_ns=self.clock.wall_ns(),
-            attributes=dict(attributes),
-        )
+        span = self._begin(name, kind, caller, exported=exported)
+        span.attributes.update(attributes or {})
+        span.links.extend(links)
+        for one in self.observers:
+            one.began(span)
+        token = CURRENT.set(span)
         try:
             yield span
         except BaseException as error:
-            if span.error is None:
-                span.error = str(error) or type(error).__name__
+            span.fail(error)
             raise
         finally:
-            self._record(span.over(self.clock.wall_ns()))
+            CURRENT.reset(token)
+            self._end(span)
 
     def counts(self) -> Mapping[str, SingleSpanCounts]:
         """Return what became of the spans, by exporter."""
@@ -109,17 +87,41 @@ class OwnSpans:
         """Deliver what waits, if that can be done soon, and drop the rest."""
         await asyncio.gather(*(one.close(CLOSE_SECONDS) for one in self._deliveries))
 
-    def _record(self, span: SingleSpan) -> None:
-        for one in self._deliveries:
-            one.offer(span)
+    def _begin(
+        self, name: str, kind: SingleSpanKind, caller: SpanContext | None, *, exported: bool
+    ) -> OpenSpan:
+        above = None if caller else CURRENT.get()
+        parent = caller or (above and above.context)
+        trace_id = parent.trace_id if parent else _random_id(16)
+        wanted = exported and bool(self.exporters)
+        kept = wanted and (parent.sampled if parent else self.keeps(trace_id))
+        context = SpanContext(
+            trace_id=trace_id,
+            span_id=_random_id(8),
+            sampled=kept,
+            trace_state=parent.trace_state if parent else "",
+        )
+        heard = above.told if above else caller
+        # A trace that begins here, and is not kept, is not to be kept by others either.
+        refused = wanted and parent is None
+        return OpenSpan(
+            name=name,
+            kind=kind,
+            context=context,
+            told=context if kept or refused else heard,
+            parent_span_id=parent.span_id if parent else b"",
+            started_ns=self.clock.wall_ns(),
+            clock=self.clock,
+        )
 
-
-def _below(caller: SpanContext | None) -> SpanContext:
-    return SpanContext(
-        trace_id=caller.trace_id if caller else _random_id(16),
-        span_id=_random_id(8),
-        trace_state=caller.trace_state if caller else "",
-    )
+    def _end(self, span: OpenSpan) -> None:
+        ended_ns = self.clock.wall_ns()
+        for one in self.observers:
+            one.ended(span, ended_ns)
+        if span.context.sampled:
+            over = span.over(ended_ns)
+            for delivery in self._deliveries:
+                delivery.offer(over)
 
 
 def _random_id(length: int) -> bytes:

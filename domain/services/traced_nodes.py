@@ -1,28 +1,25 @@
-"""Requests to nodes are spans of the trace that they are sent in."""
+"""Requests to nodes are spans below whatever sends them."""
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from asyncio import CancelledError
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 
 from attrs import define, evolve
 
 from ...ports.node_client import NodeAnswer, NodeClient, NodeRequest, NodeStream
 from ..model.nodes import Node
-from ..model.single_span import AttributeValue, SingleSpanKind
-from ..model.trace_context import SpanContext, read_span_context
+from ..model.single_span import SingleSpanKind
+from .open_span import OpenSpan
 from .own_spans import OwnSpans
-
-CHANGES = frozenset({"POST", "PUT", "DELETE"})
-"""What only asks is not worth a span per node."""
 
 _ERRORS_FROM = 400
 
 
 @define(kw_only=True, eq=False)
 class TracedNodeClient:
-    """A `NodeClient` that gives each change of a node a span, below the one its headers name.
+    """A `NodeClient` whose requests are spans, which the nodes are told of, if anybody keeps them.
 
-    The node is told of that span instead, so that its own spans are below it. What is in no trace
-    stays so.
+    Else they are told of the caller's, so that their own spans are below that.
     """
 
     client: NodeClient
@@ -30,39 +27,54 @@ class TracedNodeClient:
 
     async def ask(self, node: Node, request: NodeRequest, *, seconds: float) -> NodeAnswer:
         """Send a request and return the whole answer; raise `NodeUnreachable`."""
-        caller = _caller(request.headers) if request.method in CHANGES else None
-        if caller is None:
-            return await self.client.ask(node, request, seconds=seconds)
-        attributes: dict[str, AttributeValue] = {
-            "http.request.method": request.method,
-            "url.path": request.target.partition("?")[0],
-            "server.address": node.host,
-            "server.port": node.port,
-            "k8s.node.name": node.name,
-        }
-        name = f"{request.method} tracer-node"
-        with self.spans.span(
-            name, kind=SingleSpanKind.CLIENT, caller=caller, attributes=attributes
-        ) as span:
-            if span is None:
-                return await self.client.ask(node, request, seconds=seconds)
-            told = evolve(request, headers={**request.headers, **span.context.headers})
-            answer = await self.client.ask(node, told, seconds=seconds)
-            span.attributes["http.response.status_code"] = answer.status
-            if answer.status >= _ERRORS_FROM:
-                span.error = f"the node answered {answer.status}"
+        with self._leg(node, request) as span:
+            answer = await self.client.ask(node, _told(request, span), seconds=seconds)
+            _note(span, answer.status)
             return answer
 
-    def stream(
+    @asynccontextmanager
+    async def stream(
         self, node: Node, request: NodeRequest, *, seconds: float, silence_seconds: float
-    ) -> AbstractAsyncContextManager[NodeStream]:
+    ) -> AsyncIterator[NodeStream]:
         """Open an answer that goes on in the block; raise `NodeUnreachable`."""
-        return self.client.stream(node, request, seconds=seconds, silence_seconds=silence_seconds)
+        with self._leg(node, request) as span:
+            async with self.client.stream(
+                node, _told(request, span), seconds=seconds, silence_seconds=silence_seconds
+            ) as answer:
+                _note(span, answer.status)
+                try:
+                    yield answer
+                except CancelledError:
+                    # Whoever listens has heard enough.
+                    span.error = span.error or ""
+                    raise
 
     async def close(self) -> None:
         """Close every connection; again is harmless."""
         await self.client.close()
 
+    def _leg(self, node: Node, request: NodeRequest) -> AbstractContextManager[OpenSpan]:
+        return self.spans.span(
+            f"{request.method} tracer-node",
+            kind=SingleSpanKind.CLIENT,
+            attributes={
+                "http.request.method": request.method,
+                "url.path": request.target.partition("?")[0],
+                "server.address": node.host,
+                "server.port": node.port,
+                "k8s.node.name": node.name,
+            },
+        )
 
-def _caller(headers: Mapping[str, str]) -> SpanContext | None:
-    return read_span_context(lambda name: [headers[name]] if name in headers else [])
+
+def _told(request: NodeRequest, span: OpenSpan) -> NodeRequest:
+    if span.told is None:
+        return request
+    return evolve(request, headers={**request.headers, **span.told.headers})
+
+
+def _note(span: OpenSpan, status: int) -> None:
+    span.attributes["http.response.status_code"] = status
+    if status >= _ERRORS_FROM:
+        span.error = f"the node answered {status}"
+        span.attributes["error.type"] = str(status)

@@ -52,6 +52,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     sessions, upkeep, tls = wiring.sessions(), wiring.upkeep(), wiring.tls()
     stopping = asked_to_stop()
     workers = use_workers()
+    await wiring.spans().start()
     await asyncio.to_thread(sessions.prepare)
     await upkeep.start()
     with listener:
@@ -77,6 +78,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
                 _log.error("node.not_stopped_in_time")
     await wiring.discovery().close()
     await wiring.access().close()
+    await wiring.spans().close()
     await leave_no_worker(workers)
 
 

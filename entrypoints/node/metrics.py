@@ -11,13 +11,7 @@ from prometheus_client.registry import Collector
 from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.session import SessionState, TraceSession
 from ...domain.model.stats import SourceStats
-from ...domain.services.upkeep import Upkeep
-from ...ports.access_control import AccessControl
-from ..rest.access_metrics import AccessMetrics
 from ..rest.metrics import Metrics
-from ..rest.tls import TlsUses
-from ..rest.tls_metrics import TlsMetrics
-from .inventory_metrics import InventoryMetrics
 
 _FATES = ("attributed", "unattributed", "lost", "malformed")
 
@@ -125,11 +119,9 @@ def _sessions(sessions: Sequence[TraceSession]) -> Metric:
 def node_metrics(
     measured: Measured,
     choice: Callable[[], DiscoveryChoice],
-    upkeep: Upkeep | None = None,
-    tls: TlsUses | None = None,
-    access: AccessControl | None = None,
+    collectors: Sequence[Collector] = (),
 ) -> Metrics:
-    """Make the metrics of a node: of the inventory, TLS and access only where there is any."""
+    """Make the metrics of a node, and those that others collect."""
 
     async def snapshot() -> Collector:
         watchers, watcher_drops = measured.watchers()
@@ -142,6 +134,4 @@ def node_metrics(
             watcher_drops=watcher_drops,
         )
 
-    inventory = [InventoryMetrics(upkeep)] if upkeep else []
-    decided = [AccessMetrics(access)] if access else []
-    return Metrics(snapshot, [*inventory, *decided, TlsMetrics(tls or TlsUses())])
+    return Metrics(snapshot, collectors)

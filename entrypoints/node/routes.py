@@ -11,6 +11,8 @@ from sanic.response import HTTPResponse
 from ...domain.model.access import Action
 from ...domain.model.session import TraceSession
 from ...domain.model.session_request import SessionRequest
+from ...domain.model.trace_context import SpanContext
+from ...domain.services.open_span import told_context
 from ...ports.errors import TracingUnavailable
 from ..rest.answers import hooks_answer, pods_answer, ready_answer, session_answer
 from ..rest.audit import described
@@ -65,7 +67,7 @@ async def get_hooks(request: NodeReq) -> HTTPResponse:
 async def create_session(request: NodeReq) -> HTTPResponse:
     """Make a session."""
     context = request.app.ctx
-    wanted = evolve(parse_session_request(request.body), caller=request.ctx.caller)
+    wanted = evolve(parse_session_request(request.body), caller=_caller(request))
     request.ctx.audit.note(**described(wanted))
     allowed = await request.ctx.permissions.narrow(wanted, await context.pods.pods())
     request.ctx.audit.note(**described(allowed))
@@ -106,7 +108,7 @@ async def change_session(request: NodeReq, session_id: str) -> HTTPResponse:
     meant, run = [one.session_id for one in chosen], parse_run(request.body)
     request.ctx.audit.note(run=run)
     if run:
-        changes = [sessions.start(one, caller=request.ctx.caller) for one in meant]
+        changes = [sessions.start(one, caller=_caller(request)) for one in meant]
     else:
         changes = [sessions.stop(one) for one in meant]
     await _to_its_end(request, _all(changes))
@@ -131,6 +133,11 @@ async def readyz(request: NodeReq) -> HTTPResponse:
     if reason := context.sessions.unavailable():
         raise TracingUnavailable(reason)
     return json_answer(ready_answer(context.choice()))
+
+
+def _caller(request: NodeReq) -> SpanContext | None:
+    """Name the span that a session is to be below: ours, if its trace came with the request."""
+    return told_context() if request.ctx.caller else None
 
 
 async def _describe(request: NodeReq, sessions: Sequence[TraceSession]) -> Json:

@@ -24,6 +24,7 @@ from ...domain.services.chosen_discovery import ChosenDiscovery
 from ...domain.services.container_watch import ContainerWatch
 from ...domain.services.inventory import PodInventory
 from ...domain.services.opening import SourceOpening
+from ...domain.services.own_spans import OwnSpans
 from ...domain.services.sessions import TraceSessions
 from ...domain.services.sources import TraceSources
 from ...domain.services.upkeep import Upkeep
@@ -33,16 +34,20 @@ from ...ports.kernel_tracer import KernelTracer, SourceSettings
 from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ...ports.task_directory import TaskDirectory
-from ..exporting import jaeger_address, service_resource
+from ..exporting import jaeger_address, service_resource, single_span_exporters
 from ..rest.access import access_control, gate
+from ..rest.access_metrics import AccessMetrics
 from ..rest.app import build_app
 from ..rest.client_certificates import client_certificates
 from ..rest.context import App
 from ..rest.gate import Gate
 from ..rest.metrics import Metrics
+from ..rest.own_span_metrics import OwnSpanMetrics
 from ..rest.tls import TlsUses, tls_uses
+from ..rest.tls_metrics import TlsMetrics
 from .context import NodeContext
 from .hooks import built_in_hooks
+from .inventory_metrics import InventoryMetrics
 from .metrics import node_metrics
 from .routes import node_blueprints
 from .settings import NodeSettings
@@ -80,6 +85,14 @@ def _jaeger(settings: NodeSettings) -> dict[str, SpanExporter]:
 
 def _resource(settings: NodeSettings) -> ServiceResource:
     return service_resource(settings, node=settings.node_name)
+
+
+def _spans(settings: NodeSettings, clock: Clock) -> OwnSpans:
+    return OwnSpans(
+        exporters=single_span_exporters(settings, node=settings.node_name),
+        clock=clock,
+        keeps=settings.sample_rate.keeps,
+    )
 
 
 def _tracer(settings: NodeSettings) -> KernelTracer:
@@ -144,6 +157,7 @@ class NodeWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[NodeSettings] = providers.Dependency(instance_of=NodeSettings)
 
     clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
+    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock)
     executor: providers.Provider[Executor] = providers.Singleton(drain_executor)
     tracer: providers.Provider[KernelTracer] = providers.Singleton(_tracer, settings)
     discovery: providers.Provider[ChosenDiscovery] = providers.Singleton(
@@ -195,14 +209,27 @@ class NodeWiring(containers.DeclarativeContainer):
     tls: providers.Provider[TlsUses] = providers.Singleton(tls_uses, settings.provided.tls)
     access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)
     metrics: providers.Provider[Metrics] = providers.Singleton(
-        node_metrics, sessions, choice, upkeep, tls, access
+        node_metrics,
+        sessions,
+        choice,
+        providers.List(
+            providers.Factory(InventoryMetrics, upkeep),
+            providers.Factory(AccessMetrics, access),
+            providers.Factory(TlsMetrics, tls),
+            providers.Factory(OwnSpanMetrics, spans),
+        ),
     )
     gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)
     app: providers.Provider[App] = providers.Singleton(
         build_app,
         "tracer-node",
         providers.Factory(
-            NodeContext, pods=inventory, sessions=sessions, choice=choice, metrics=metrics
+            NodeContext,
+            pods=inventory,
+            sessions=sessions,
+            choice=choice,
+            spans=spans,
+            metrics=metrics,
         ),
         providers.Callable(node_blueprints),
         gate,

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import cast
 
-from sanic import Blueprint, Config, Request, Sanic
+from sanic import Blueprint, Config, Request
 
 from .client_certificates import ClientCertificates
 from .context import ApiRequest, App, Context
 from .errors import ProblemHandler
 from .gate import Gate
 from .middleware import install_middleware
+from .tracing import TracedApplication
 
 REQUEST_MAX_BYTES = 256 * 1024
 
@@ -28,7 +29,7 @@ def build_app(
 
     `env_prefix` is empty so that no variable of the environment called SANIC_* has a say.
     """
-    app: App = Sanic(
+    app: App = TracedApplication(
         name,
         config=Config(
             {

@@ -14,6 +14,8 @@ from sanic.models.protocol_types import TransportProtocol
 
 from ...domain.model.node_errors import NodeError
 from ...domain.model.trace_context import SpanContext
+from ...domain.services.open_span import OpenSpan
+from ...domain.services.own_spans import OwnSpans
 from ...domain.services.permissions import Permissions
 from .audit import AuditRecord
 from .metrics import Metrics
@@ -38,19 +40,24 @@ class Context:
     """What every role's application was wired with; handlers find it as `request.app.ctx`."""
 
     metrics: Metrics
+    spans: OwnSpans
 
 
 @define(slots=False)
 class RequestContext(SimpleNamespace):
     """What is known of one request while it is answered; `started` is of `perf_counter`.
 
-    `caller` is the span that sent it, if its headers say. `node_errors` is what went wrong at
-    nodes that were asked for it. `permissions` are those of the one who asks; there are none
-    before he was let in.
+    `caller` is the span that sent it, if its headers say, `span` the one it is here; a request that
+    cannot be read is none. `problem` is what it was refused for, or failed by, `status` what it is
+    answered. `node_errors` is what went wrong at nodes that were asked for it. `permissions` are
+    those of the one who asks; there are none before he was let in.
     """
 
     request_id: str = ""
     caller: SpanContext | None = None
+    span: OpenSpan | None = None
+    problem: str = ""
+    status: int = 0
     node_errors: Sequence[NodeError] = ()
     started: float = field(factory=time.perf_counter)
     audit: AuditRecord = field(factory=AuditRecord)

@@ -187,6 +187,7 @@ class ProblemHandler(ErrorHandler):
     def default(self, request: Request, exception: Exception) -> HTTPResponse:
         """Turn an exception into an answer, and log it if it is a fault of ours."""
         problem = problem_of(exception)
+        request.ctx.problem = problem.detail
         if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             structlog.get_logger().error("request.failed", exc_info=exception)
         answer = problem_answer(problem, request.path)

@@ -2,10 +2,13 @@
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from ...domain.services.open_span import OpenSpan, current_span
 
 
 def set_up_logs(*, verbose: bool = False, stream: TextIO | None = None) -> None:
@@ -34,9 +37,22 @@ def set_up_logs(*, verbose: bool = False, stream: TextIO | None = None) -> None:
     )
 
 
+def ids_of(span: OpenSpan | None) -> Mapping[str, str]:
+    """Return what log lines say of a span, so that both are found by each other."""
+    if span is None:
+        return {}
+    return {"trace_id": span.context.trace_id.hex(), "span_id": span.context.span_id.hex()}
+
+
+def _add_ids(_logger: Any, _method: str, event: EventDict) -> EventDict:  # noqa: ANN401
+    event.update(ids_of(current_span()))
+    return event
+
+
 def _shared() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
+        _add_ids,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -10,10 +10,10 @@ from sanic import Request
 from sanic.exceptions import SanicException
 from sanic.response import BaseHTTPResponse
 
-from ...domain.model.trace_context import read_span_context
 from .client_certificates import ClientCertificates
 from .context import App, Req, RequestContext
 from .gate import Gate
+from .logs import ids_of
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
@@ -41,16 +41,17 @@ def install_middleware(
 
 
 def begin(request: Req) -> None:
-    """Name the request, in the log and towards its client, and know what trace it is of."""
+    """Name the request, in the log and towards its client."""
     given = request.headers.getone(REQUEST_ID_HEADER, "")
     request.ctx.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    request.ctx.caller = read_span_context(lambda name: request.headers.getall(name, []))
     request.ctx.audit.begin(
         request.ctx.request_id, request.method, path=request.path, client=request.client_ip
     )
     # A connection's requests share a task, so what the last one bound must go.
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request.ctx.request_id)
+    structlog.contextvars.bind_contextvars(
+        request_id=request.ctx.request_id, **ids_of(request.ctx.span)
+    )
 
 
 def require_json(request: Req) -> None:
@@ -68,6 +69,7 @@ def require_json(request: Req) -> None:
 def finish(request: Req, response: BaseHTTPResponse) -> None:
     """Write the one line about the request, and measure it."""
     seconds = time.perf_counter() - request.ctx.started
+    request.ctx.status = response.status
     response.headers[REQUEST_ID_HEADER] = request.ctx.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")

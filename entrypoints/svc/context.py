@@ -8,7 +8,6 @@ from sanic import Config, Request, Sanic
 from ...domain.services.broadcast import Broadcast
 from ...domain.services.cluster_sessions import ClusterSessions
 from ...domain.services.merged_events import MergedStreams
-from ...domain.services.own_spans import OwnSpans
 from ..rest.context import Context, RequestContext
 
 
@@ -19,7 +18,6 @@ class SvcContext(Context):
     broadcast: Broadcast
     sessions: ClusterSessions
     streams: MergedStreams
-    spans: OwnSpans
 
 
 SvcReq: TypeAlias = Request[Sanic[Config, SvcContext], RequestContext]

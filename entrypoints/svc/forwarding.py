@@ -37,8 +37,6 @@ def forwarded(
     headers = {name: _header(request, name) for name in FORWARDED}
     headers[REQUEST_ID_HEADER] = request.ctx.request_id
     headers["Accept"] = accept
-    if request.ctx.caller:
-        headers |= request.ctx.caller.headers
     if body:
         headers["Content-Type"] = "application/json"
     return Forwarded(

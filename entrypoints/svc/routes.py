@@ -32,7 +32,6 @@ from .context import SvcReq
 from .description import svc_openapi
 from .forwarding import NODE, forwarded
 from .nodes_answer import nodes_answer
-from .tracing import traced
 from .watching import get_events
 
 SESSIONS = "/v1/trace-session"
@@ -44,13 +43,13 @@ def svc_blueprints() -> Sequence[Blueprint]:
     add_route(api, "/nodes", GET=get_nodes)
     add_route(api, "/pods", GET=get_pods)
     add_route(api, "/trace-hooks", GET=get_hooks)
-    add_route(api, "/trace-session", POST=traced(create_sessions))
+    add_route(api, "/trace-session", POST=create_sessions)
     add_route(
         api,
         "/trace-session/<session_id:str>",
         GET=get_sessions,
-        PUT=traced(change_sessions),
-        DELETE=traced(delete_sessions),
+        PUT=change_sessions,
+        DELETE=delete_sessions,
     )
     add_route(api, "/trace-session/<session_id:str>/summary", GET=get_summaries)
     add_route(api, "/trace-session/<session_id:str>/events", GET=get_events)

@@ -91,7 +91,9 @@ def _connections(settings: SvcSettings, tls: TlsUses) -> NodeClient:
 
 
 def _spans(settings: SvcSettings, clock: Clock) -> OwnSpans:
-    return OwnSpans(exporters=single_span_exporters(settings), clock=clock)
+    return OwnSpans(
+        exporters=single_span_exporters(settings), clock=clock, keeps=settings.sample_rate.keeps
+    )
 
 
 def _access(settings: SvcSettings, clock: Clock) -> AccessControl:

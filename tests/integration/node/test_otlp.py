@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.collectors import Received, attributes, beside, grpc_collector, http_collector
+from tests.collectors import Received, attributes, beside, grpc_collector, http_collector, is_call
 
 from .conftest import StartBox, StartNode, wait_for
 
@@ -46,7 +46,7 @@ def test_what_a_container_did_arrives_as_traces_that_are_linked_to_their_session
     assert counts["Delivered"] == ended["Statistics"]["Passed"]
 
     spans = received.spans()
-    calls = [(resource, span) for resource, span in spans if span.parent_span_id]
+    calls = [(resource, span) for resource, span in spans if is_call(span)]
     assert {span.name for _, span in calls} == {"getppid"}
     assert all(0 < span.start_time_unix_nano <= span.end_time_unix_nano for _, span in calls)
     assert {attributes(span.attributes)["process.pid"] for _, span in calls} == {box.pid}

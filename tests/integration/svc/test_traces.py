@@ -79,13 +79,18 @@ def assert_one_trace(found: list[Found], nodes: list[Node], path: str) -> None:
     """Assert that the caller's trace holds what it should, with no parent missing."""
     ours = [one for one in found if one.trace == TRACE]
     known = {one.span: one for one in ours}
-    assert len(known) == len(ours) == 3 * (1 + 2) + 2
+    assert len(known) == len(ours) == 4 * (1 + 2 + 2) + 2
     assert {one.parent for one in ours} <= {*known, SPAN}
     names = {node.name for node in nodes}
 
     servers = {one.name: one for one in ours if one.parent == SPAN}
     item = "/v1/trace-session/{session_id}"
-    assert set(servers) == {"POST /v1/trace-session", f"PUT {item}", f"DELETE {item}"}
+    assert set(servers) == {
+        "POST /v1/trace-session",
+        f"PUT {item}",
+        f"GET {item}",
+        f"DELETE {item}",
+    }
     make = servers["POST /v1/trace-session"]
     assert make.says["http.response.status_code"] == 201
     assert make.says["container_tracer.group"] == path.rpartition("/")[2]
@@ -94,11 +99,13 @@ def assert_one_trace(found: list[Found], nodes: list[Node], path: str) -> None:
         legs = [one for one in ours if one.parent == server.span]
         assert {one.says["k8s.node.name"] for one in legs} == names
         assert {one.name for one in legs} == {f"{server.name.split()[0]} tracer-node"}
+        on_nodes = [one for leg in legs for one in ours if one.parent == leg.span]
+        assert [one.name for one in on_nodes] == [server.name] * 2
 
     sessions = [one for one in ours if one.name == "who asks?"]
     assert {one.says["node"] for one in sessions} == names
     for session in sessions:
-        leg = known[session.parent]
+        leg = known[known[session.parent].parent]
         assert leg.parent == make.span
         assert leg.says["k8s.node.name"] == session.says["node"]
 
@@ -114,7 +121,7 @@ def together(
 
 def arrived(find: Callable[[], list[Found]]) -> list[Found]:
     """Wait for the last request's spans, which are sent when it is over."""
-    wait_for(lambda: sum(one.name.startswith("DELETE") for one in find()) == 3, "spans of svc")
+    wait_for(lambda: sum(one.name.startswith("DELETE") for one in find()) == 5, "own spans")
     return find()
 
 
@@ -135,8 +142,8 @@ def test_svc_and_its_nodes_are_in_the_trace_of_the_caller(
         # Without a caller svc begins the trace; one who does not keep his span is no parent.
         (own,) = run_once(svc, pod, {})[1]
         _, not_kept = run_once(svc, pod, {"b3": f"{TRACE[::-1]}-{SPAN}-0"})
-        wait_for(lambda: [one.trace for one in of_otlp(received)].count(own) == 5, "its spans")
-        assert svc.stop() < 10
+        wait_for(lambda: [one.trace for one in of_otlp(received)].count(own) == 7, "its spans")
+        assert max(svc.stop(), *(node.stop() for node in nodes)) < 10
     assert own != TRACE
     assert not_kept == {TRACE[::-1]}
     found = of_otlp(received)
@@ -162,7 +169,7 @@ def test_b3_and_jaeger_make_the_same_trace(
         assert traces == {TRACE}
         assert_one_trace(arrived(lambda: of_jaeger(collector)), nodes, path)
         assert svc.ask("GET", "/v1/pods", headers=B3).status == 200
-        assert svc.stop() < 10
+        assert max(svc.stop(), *(node.stop() for node in nodes)) < 10
     assert len({one.span for one in of_jaeger(collector)}) == len(of_jaeger(collector))
 
 

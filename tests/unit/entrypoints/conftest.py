@@ -32,6 +32,7 @@ from container_tracer.domain.model.stats import (
 from container_tracer.domain.model.summary import RunSummary, Summary
 from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.domain.services.live import LiveSpans
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.domain.services.watcher import Frame, Watcher
 from container_tracer.entrypoints.node.context import NodeContext
 from container_tracer.entrypoints.node.metrics import node_metrics
@@ -254,8 +255,8 @@ class Node:
 
 
 @asynccontextmanager
-async def node_behind(gate: Gate) -> AsyncIterator[Node]:
-    """Serve a node that lets in who passes a gate."""
+async def node_behind(gate: Gate, spans: OwnSpans | None = None) -> AsyncIterator[Node]:
+    """Serve a node that lets in who passes a gate, and has spans of its own."""
     Sanic.test_mode = True
     pods = StandInPods()
     sessions = StandInSessions(pods)
@@ -265,6 +266,7 @@ async def node_behind(gate: Gate) -> AsyncIterator[Node]:
         pods=pods,
         sessions=sessions,
         choice=lambda: pods.choice,
+        spans=spans or OwnSpans(clock=SystemClock()),
         metrics=node_metrics(sessions, lambda: pods.choice),
     )
     app = build_app("test-node", context, node_blueprints(), gate)

@@ -12,12 +12,14 @@ import pytest
 from sanic import Blueprint, Sanic
 from sanic.response import HTTPResponse
 
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.entrypoints.rest import connection
 from container_tracer.entrypoints.rest.app import build_app
 from container_tracer.entrypoints.rest.context import Context
 from container_tracer.entrypoints.rest.gate import Gate
 from container_tracer.entrypoints.rest.metrics import Metrics
 from container_tracer.entrypoints.rest.serving import serving
+from container_tracer.fakes.clock import FakeClock
 
 GET = b"GET /page HTTP/1.1\r\nHost: x\r\n"
 
@@ -32,7 +34,12 @@ async def server(**config: object) -> AsyncIterator[int]:
     Sanic.test_mode = True
     pages = Blueprint("pages")
     pages.add_route(page, "/page", methods=["GET", "POST"], ignore_body=False)
-    app = build_app("test-connection", Context(metrics=Metrics()), [pages], Gate())
+    app = build_app(
+        "test-connection",
+        Context(metrics=Metrics(), spans=OwnSpans(clock=FakeClock())),
+        [pages],
+        Gate(),
+    )
     app.config.update(config)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         async with serving(app, sock, grace_seconds=0.1):

@@ -12,12 +12,14 @@ from sanic import Blueprint, Sanic
 from sanic.response import HTTPResponse
 
 from container_tracer.domain.model.discovery_choice import DiscoveryChoice
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.entrypoints.node.context import NodeContext
 from container_tracer.entrypoints.node.metrics import node_metrics
 from container_tracer.entrypoints.rest.app import build_app
 from container_tracer.entrypoints.rest.context import App
 from container_tracer.entrypoints.rest.gate import Gate
 from container_tracer.entrypoints.rest.serving import serving
+from container_tracer.fakes.clock import FakeClock
 
 
 async def slow(_request: Any) -> HTTPResponse:
@@ -36,6 +38,7 @@ def context_of(sessions: Any) -> NodeContext:
         pods=sessions,
         sessions=sessions,
         choice=lambda: choice,
+        spans=OwnSpans(clock=FakeClock()),
         metrics=node_metrics(sessions, lambda: choice),
     )
 

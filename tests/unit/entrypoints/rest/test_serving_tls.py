@@ -15,6 +15,7 @@ from attrs import define
 from sanic import Blueprint, Sanic
 from sanic.response import HTTPResponse
 
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.entrypoints.certificates import KeyPair
 from container_tracer.entrypoints.rest import serving as serving_module
 from container_tracer.entrypoints.rest.app import build_app
@@ -25,6 +26,7 @@ from container_tracer.entrypoints.rest.metrics import Metrics
 from container_tracer.entrypoints.rest.serving import serving
 from container_tracer.entrypoints.rest.tls import RotatingTls
 from container_tracer.entrypoints.tls_settings import ServerTls
+from container_tracer.fakes.clock import FakeClock
 from tests.certificates import Authority
 
 SERVER = "localhost"
@@ -74,7 +76,7 @@ def serve(tmp_path: Path) -> Serve:
         pages = Blueprint("pages")
         pages.add_route(page, "/pods", name="pods")
         pages.add_route(page, "/healthz", name="healthz")
-        context = Context(metrics=Metrics())
+        context = Context(metrics=Metrics(), spans=OwnSpans(clock=FakeClock()))
         app = build_app("test-tls", context, [pages], Gate(), client_certificates(files))
         tls = RotatingTls(use="server", files=files)
         tls.load()

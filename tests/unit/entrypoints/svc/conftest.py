@@ -13,6 +13,7 @@ from sanic import Sanic
 
 from container_tracer.domain.model.nodes import Node, Nodes
 from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind
+from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.entrypoints.rest.context import App
 from container_tracer.entrypoints.rest.serving import serving
@@ -22,6 +23,14 @@ from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.node_client import FakeNodeClient
 from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
 from container_tracer.ports.node_client import NodeAnswer, NodeRequest
+
+TRACE_HEADERS = frozenset(SpanContext(trace_id=b"\1" * 16, span_id=b"\1" * 8).headers)
+"""What tells nodes of the span that asks them."""
+
+
+def headers_of(request: NodeRequest) -> dict[str, str]:
+    """Return what a node was sent besides that."""
+    return {name: one for name, one in request.headers.items() if name not in TRACE_HEADERS}
 
 
 def node_answer(body: object, status: int = 200) -> NodeAnswer:

@@ -1,4 +1,4 @@
-"""What changes something on nodes is a span of svc; nodes are told of the one that asks them."""
+"""Every request is a span of svc; nodes are told of the one that asks them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -39,6 +39,11 @@ async def test_nodes_are_asked_by_spans_below_the_callers(
     assert (server.trace_id, server.parent_span_id) == (CALLER.trace_id, CALLER.span_id)
     assert server.name == "POST /v1/trace-session"
     assert server.attributes == {
+        "container_tracer.request_id": made.headers["X-Request-ID"],
+        "container_tracer.hook": "trace_syscalls",
+        "container_tracer.run": False,
+        "client.address": "127.0.0.1",
+        "url.scheme": "http",
         "http.request.method": "POST",
         "http.route": "/v1/trace-session",
         "url.path": "/v1/trace-session",
@@ -70,11 +75,35 @@ async def test_without_a_caller_a_change_begins_a_trace(svc: Any, method: str, b
     assert len(legs) == 2
 
 
-async def test_what_only_asks_is_no_span_and_passes_the_context_on(svc: Any) -> None:
-    for path in ("/v1/pods", "/v1/trace-hooks", "/v1/trace-session/all"):
-        assert (await svc.ask("GET", path, headers=B3)).status == 200
-    assert [told(one.headers) for one in svc.asked()] == [CALLER] * 3
+@pytest.mark.parametrize("path", ["/v1/pods", "/v1/trace-hooks", "/v1/trace-session/all"])
+async def test_what_only_asks_is_a_span_above_those_of_its_nodes_too(svc: Any, path: str) -> None:
+    assert (await svc.ask("GET", path, headers=B3)).status == 200
+    server, legs = parted(await svc.recorded())
+    assert (server.trace_id, server.parent_span_id) == (CALLER.trace_id, CALLER.span_id)
+    assert {one.parent_span_id for one in legs} == {server.span_id}
+    assert {told(svc.asked(node)[0].headers) for node in ("a", "b")} == {
+        SpanContext(trace_id=one.trace_id, span_id=one.span_id) for one in legs
+    }
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/nowhere"])
+async def test_what_is_not_of_the_api_is_not_exported(svc: Any, path: str) -> None:
+    await svc.ask("GET", path, headers=B3)
     assert await svc.recorded() == []
+
+
+async def test_an_api_request_that_fits_no_route_is_a_span_named_by_its_method(svc: Any) -> None:
+    assert (await svc.ask("GET", "/v1/nowhere")).status == 404
+    assert (await svc.ask("PATCH", "/v1/pods")).status == 405
+    assert (await svc.ask("BREW", "/v1/pods")).status == 405
+    spans = await svc.recorded()
+    assert [(one.name, one.attributes["http.request.method"]) for one in spans] == [
+        ("GET", "GET"),
+        ("PATCH", "PATCH"),
+        ("HTTP", "_OTHER"),
+    ]
+    assert [one.attributes["http.response.status_code"] for one in spans] == [404, 405, 405]
+    assert not any(one.status_message for one in spans)
 
 
 async def test_who_does_not_keep_his_span_gets_none_of_ours(svc: Any) -> None:
