@@ -22,7 +22,10 @@ Behaviour: TypeAlias = Literal[
     "take",  # as it should be
     "busy",  # HTTP 503, UNAVAILABLE
     "busy for",  # and says for how long: 429 with Retry-After, RESOURCE_EXHAUSTED with RetryInfo
+    "busy until",  # and says so in a way that may not be understood: `message`
+    "late",  # somebody behind it did not answer in time: 504, DEADLINE_EXCEEDED
     "refuse",  # for good: 500, INTERNAL
+    "full",  # for good: 507, RESOURCE_EXHAUSTED
     "partial",  # takes all but so many spans
     "garbage",  # takes it, and answers what is no message
     "hang",  # reads the request and says nothing
@@ -162,8 +165,14 @@ def _http(reply: Reply) -> bytes:
             status = "503 Service Unavailable"
         case "busy for":
             status, extra = "429 Too Many Requests", f"Retry-After: {reply.number}\r\n"
+        case "busy until":
+            status, extra = "503 Service Unavailable", f"Retry-After: {reply.message}\r\n"
+        case "late":
+            status = "504 Gateway Timeout"
         case "refuse":
             status, body = "500 Internal Server Error", reply.message.encode()
+        case "full":
+            status = "507 Insufficient Storage"
         case "partial":
             status, body = "200 OK", partial(reply)
         case "half":
@@ -212,24 +221,34 @@ async def grpc_collector(
 
 
 async def _grpc(reply: Reply, context: Any) -> bytes:
-    match reply.behaviour:
-        case "busy":
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "come back later")
-        case "busy for":
-            details = retry_info(reply.number)
-            context.set_trailing_metadata((("grpc-status-details-bin", details),))
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "come back later")
-        case "refuse":
-            await context.abort(grpc.StatusCode.INTERNAL, reply.message)
-        case "close":
-            await context.abort(grpc.StatusCode.CANCELLED, "")
-        case "hang":
-            await asyncio.Event().wait()
-        case "partial":
-            return partial(reply)
-        case "garbage" | "half":
-            return b"\xff\xff\xff"
-    return b""
+    if details := _details(reply):
+        context.set_trailing_metadata((("grpc-status-details-bin", details),))
+    if reply.behaviour in _REFUSALS:
+        code, words = _REFUSALS[reply.behaviour]
+        await context.abort(code, reply.message or words)
+    if reply.behaviour == "hang":
+        await asyncio.Event().wait()
+    if reply.behaviour == "partial":
+        return partial(reply)
+    return b"" if reply.behaviour == "take" else b"\xff\xff\xff"
+
+
+_REFUSALS = {
+    "busy": (grpc.StatusCode.UNAVAILABLE, "come back later"),
+    "busy for": (grpc.StatusCode.RESOURCE_EXHAUSTED, "come back later"),
+    "busy until": (grpc.StatusCode.UNAVAILABLE, "come back later"),
+    "late": (grpc.StatusCode.DEADLINE_EXCEEDED, ""),
+    "refuse": (grpc.StatusCode.INTERNAL, ""),
+    "full": (grpc.StatusCode.RESOURCE_EXHAUSTED, "no room"),
+    "close": (grpc.StatusCode.CANCELLED, ""),
+}
+
+
+def _details(reply: Reply) -> bytes:
+    """Say when to come back, if the behaviour wants it."""
+    if reply.behaviour == "busy for":
+        return retry_info(reply.number)
+    return reply.message.encode() if reply.behaviour == "busy until" else b""
 
 
 def retry_info(seconds: int) -> bytes:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from attrs import define, field, frozen
 
 from ...domain.model.quoting import printable
@@ -68,6 +71,21 @@ class CollectorAddress:
         return JaegerCollector.at(self)
 
 
+class QuietConnector(aiohttp.TCPConnector):
+    """Uses no connection again on which somebody spoke without being asked.
+
+    What was said would pass for the answer to the next request (RFC 9112, 9.3).
+    """
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while connection := await super()._get(key, traces):
+            protocol = connection.protocol
+            if protocol is not None and not protocol.should_close:
+                return connection
+            connection.close()
+        return None
+
+
 @define(eq=False)
 class JaegerCollector:
     """A connection to a collector, kept alive until `close`; lives as long as a sink."""
@@ -79,6 +97,7 @@ class JaegerCollector:
     def at(cls, address: CollectorAddress, *, seconds: float = POST_SECONDS) -> "JaegerCollector":
         """Prepare to send; nothing is connected yet."""
         http = aiohttp.ClientSession(
+            connector=QuietConnector(),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=address.headers,
             timeout=aiohttp.ClientTimeout(total=seconds),

@@ -1,18 +1,20 @@
 """OTLP over gRPC, by a generic call (opentelemetry.io/docs/specs/otlp, OTLP/gRPC)."""
 
 import asyncio
-from typing import Self
+from typing import Self, TypeAlias
 from urllib.parse import urlsplit
 
 import grpc
 import grpc.aio
-from attrs import frozen
+from attrs import define, field
 
 from ... import __version__
 from ...ports.errors import ExportDelayed, ExportFailed
 from .answers import FailureStatus, PartialSuccess, UnreadableAnswer, quoted, read_status
 from .answers import read_success as _read_success
 from .settings import OtlpSettings
+
+Export: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
 
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
@@ -43,27 +45,32 @@ _OPTIONS = (
 )
 
 
-@frozen(eq=False)
+_LOST_STREAM = "Stream removed"
+"""How gRPC's words begin, whatever the code, where a connection ended that an answer was due on."""
+
+
+@define(eq=False)
 class GrpcTransport:
-    """One channel to a collector."""
+    """One channel to a collector, and another one when it did not answer in time.
+
+    gRPC keeps a connection on which nobody answers for a quarter of an hour; whoever was at its
+    other end may be gone.
+    """
 
     _settings: OtlpSettings
-    _channel: grpc.aio.Channel
-    _export: "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]"
+    _credentials: grpc.ChannelCredentials | None
+    _channel: grpc.aio.Channel = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make the first channel."""
+        self._channel = self._new_channel()
 
     @classmethod
     async def open(cls, settings: OtlpSettings) -> Self:
         """Prepare to connect; raise `ExportFailed` if a certificate cannot be read."""
-        compression = grpc.Compression.Gzip if settings.gzip else grpc.Compression.NoCompression
-        target = urlsplit(settings.endpoint).netloc.rpartition("@")[2]
-        if settings.encrypted:
-            credentials = await asyncio.to_thread(_credentials, settings)
-            channel = grpc.aio.secure_channel(
-                target, credentials, options=_OPTIONS, compression=compression
-            )
-        else:
-            channel = grpc.aio.insecure_channel(target, options=_OPTIONS, compression=compression)
-        return cls(settings, channel, channel.unary_unary(EXPORT))
+        if not settings.encrypted:
+            return cls(settings, None)
+        return cls(settings, await asyncio.to_thread(_credentials, settings))
 
     def pack(self, body: bytes) -> bytes:
         """Leave it as it is: gRPC compresses by itself."""
@@ -71,13 +78,17 @@ class GrpcTransport:
 
     async def send(self, packed: bytes) -> PartialSuccess:
         """Call the collector. Raises as the port of transports says."""
+        export: Export = self._channel.unary_unary(EXPORT)
         try:
-            answer = await self._export(
+            answer = await export(
                 packed,
                 timeout=self._settings.timeout_seconds,
                 metadata=tuple(self._settings.headers.items()),
             )
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                await self._channel.close()
+                self._channel = self._new_channel()
             raise self._refusal(error) from error
         try:
             return _read_success(answer)
@@ -88,6 +99,16 @@ class GrpcTransport:
         """Hang up."""
         await self._channel.close()
 
+    def _new_channel(self) -> grpc.aio.Channel:
+        settings, credentials = self._settings, self._credentials
+        compression = grpc.Compression.Gzip if settings.gzip else grpc.Compression.NoCompression
+        target = urlsplit(settings.endpoint).netloc.rpartition("@")[2]
+        if credentials is None:
+            return grpc.aio.insecure_channel(target, options=_OPTIONS, compression=compression)
+        return grpc.aio.secure_channel(
+            target, credentials, options=_OPTIONS, compression=compression
+        )
+
     def _refusal(self, error: grpc.aio.AioRpcError) -> ExportFailed:
         code, status = error.code(), _status(error)
         words = quoted(status.message or error.details() or "")
@@ -95,7 +116,9 @@ class GrpcTransport:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             seconds = f"{self._settings.timeout_seconds:g}"
             why = f"otlp: {self._settings.address} did not answer within {seconds} s"
-        if code in RETRYABLE or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and status.may_retry):
+        lost = (error.details() or "").startswith(_LOST_STREAM)
+        full = code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        if lost or code in RETRYABLE or (full and status.may_retry):
             return ExportDelayed(why, retry_after_seconds=status.retry_seconds)
         return ExportFailed(why)
 

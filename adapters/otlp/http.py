@@ -11,6 +11,9 @@ from http import HTTPStatus
 from typing import Self
 
 import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from attrs import frozen
 
 from ... import __version__
@@ -37,6 +40,21 @@ RETRYABLE = frozenset(
 """The specification knows no others."""
 
 
+class QuietConnector(aiohttp.TCPConnector):
+    """Uses no connection again on which somebody spoke without being asked.
+
+    What was said would pass for the answer to the next request (RFC 9112, 9.3).
+    """
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while connection := await super()._get(key, traces):
+            protocol = connection.protocol
+            if protocol is not None and not protocol.should_close:
+                return connection
+            connection.close()
+        return None
+
+
 @frozen(eq=False)
 class HttpTransport:
     """One connection that is kept alive between requests."""
@@ -56,7 +74,7 @@ class HttpTransport:
             **({"Content-Encoding": "gzip"} if settings.gzip else {}),
         }
         session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=1, ssl=tls),
+            connector=QuietConnector(limit=1, ssl=tls),
             timeout=aiohttp.ClientTimeout(total=settings.timeout_seconds),
             headers=headers,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -14,6 +14,6 @@ def retry_after_seconds(text: str, *, now_ns: int) -> float:
     date = parsedate_tz(text)
     try:
         moment = mktime_tz((*date[:9], date[9] or 0)) if date else 0
-    except ValueError:  # such as the year 0
+    except (ValueError, OverflowError):  # such as the year 0, or one of twenty digits
         return 0.0
     return max(0.0, moment - now_ns / 1e9)

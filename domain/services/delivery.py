@@ -131,10 +131,14 @@ class Delivery:
                 if error.events is None:
                     return spans, unit.take(slice(spans)).events
                 return spans, max(0, unit.events - error.events)
-            except Exception as error:  # noqa: BLE001 - what an exporter does wrong is the session's loss
+            except ExportFailed as error:
                 self._recover()
                 self._note(error)
                 return 0, 0
+            except Exception as error:  # noqa: BLE001 - what an exporter does wrong is the session's loss
+                self._recover()
+                self._note(error)
+                return None
             self._recover()
             return len(unit), unit.events
 

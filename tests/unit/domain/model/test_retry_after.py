@@ -20,6 +20,7 @@ from container_tracer.fakes.spans import NOON_NS
         ("Fri, 99 Dec 1999 23:59:59 GMT", 0),
         ("Fri, 31 Dec 0 23:59:59 GMT", 0),
         ("Fri, 31 Dec 99999 23:59:59 GMT", 0),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", 0),
         ("Wed, 01 May 2024 12:00:30 GMT", 30),
         ("Wed, 01 May 2024 12:00:30 -0000", 30),
         ("Wed, 01 May 2024 13:00:30 +0100", 30),

@@ -317,6 +317,21 @@ async def test_an_exporter_with_a_fault_of_its_own_stops_nobody(
     way.check()
 
 
+async def test_what_had_arrived_before_an_exporter_showed_a_fault_of_its_own_is_delivered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    way = await Way().open()
+    way.exporter.arrived = (7, 12)
+    monkeypatch.setattr(FakeSpanExporter, "check", lambda _: broken())
+    way.offer(ONE)
+    await way.delivery.close(1)
+    assert (way.statistics.delivered_spans, way.statistics.dropped_spans) == (7, 3)
+    assert (way.statistics.delivered, way.statistics.dropped) == (12, ONE.events - 12)
+
+
 async def test_a_slow_exporter_is_waited_for_until_the_deadline() -> None:
     way = await Way().open()
     way.exporter.gate.clear()
