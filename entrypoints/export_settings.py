@@ -9,7 +9,7 @@ from attrs import Factory, evolve, frozen
 
 from ..adapters.otlp.settings import OtlpSettings
 from ..domain.model.sampling import SampleRate
-from . import jaeger_settings, otlp_settings, sampling_settings, values
+from . import jaeger_settings, otlp_settings, sampling_settings, tag_settings, values
 from .jaeger_settings import check_jaeger
 from .later import LATER_EXPORTERS, refuse_later
 from .options import Variable, last, option
@@ -122,7 +122,7 @@ class ExportSettings:
         "OTEL_SERVICE_NAME",
         default=SERVICE_NAME,
         parse=last(_service_name),
-        meaning="service.name of what is exported",
+        meaning="service.name of what is exported; also in OTEL_RESOURCE_ATTRIBUTES",
     )
     """`service.name` of everything that is exported."""
 
@@ -130,8 +130,8 @@ class ExportSettings:
         "--trace-tag",
         "OTEL_RESOURCE_ATTRIBUTES",
         default=Factory(dict),
-        parse=values.tags,
-        split=values.resource_attributes,
+        parse=tag_settings.tags,
+        split=tag_settings.resource_attributes,
         meaning="key=value, attached to everything that is exported",
         repeatable=True,
     )
@@ -159,6 +159,9 @@ def complete_export(
     settings = evolve(settings, jaeger_url=settings.jaeger_url or settings.jaeger_base)
     if "sample_rate" not in given:
         settings = evolve(settings, sample_rate=sampling_settings.sample_rate(environ))
+    if "service_name" not in given:
+        name = tag_settings.service_name(environ, otherwise=settings.service_name)
+        settings = evolve(settings, service_name=name)
     named = settings.exporters if "exporters" in given else _implied(settings, environ)
     settings = evolve(settings, exporters=named or settings.exporters, named_exporters=named)
     check_jaeger(

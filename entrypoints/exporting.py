@@ -46,10 +46,10 @@ def single_span_exporters(settings: ExportSettings, *, node: str = "") -> list[S
     return [make(settings, node) for make in makers]
 
 
-def _console(_settings: ExportSettings, _node: str) -> SingleSpanExporter:
+def _console(settings: ExportSettings, _node: str) -> SingleSpanExporter:
     from ..adapters.console.single_spans import ConsoleSingleSpanExporter  # noqa: PLC0415 - see the module
 
-    return ConsoleSingleSpanExporter(sys.stdout)
+    return ConsoleSingleSpanExporter(sys.stdout, settings.tags)
 
 
 def _jaeger(settings: ExportSettings, node: str) -> SingleSpanExporter:

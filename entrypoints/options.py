@@ -42,10 +42,10 @@ class Option:
     """How an option is given, and what becomes of its text.
 
     `parse` takes every text given for it, in order, and raises `ValueError` with what is wrong.
-    `split` takes the text of a variable apart. A `switch` may be given without a value. Without
-    a `flag`, it is given by variables only. `default` and `unit` are words for people: what
-    counts where nothing is given, and what numbers count. Of one that is `repeatable`, all that
-    is given counts.
+    `split` takes the text of a variable apart, and raises the same. A `switch` may be given
+    without a value. Without a `flag`, it is given by variables only. `default` and `unit` are
+    words for people: what counts where nothing is given, and what numbers count. Of one that is
+    `repeatable`, all that is given counts.
     """
 
     flag: str
@@ -177,9 +177,16 @@ def _given(
     if flag_texts is not None:
         return how.flag, flag_texts
     for variable in how.variables:
-        if texts := how.split(environ.get(variable, "").strip()):
+        if texts := _split(how, variable, environ.get(variable, "").strip()):
             return variable, texts
     return None
+
+
+def _split(how: Option, variable: str, text: str) -> Sequence[str]:
+    try:
+        return how.split(text)
+    except ValueError as error:
+        raise ValueError(f"{variable}: {error}") from error
 
 
 class CommandLine(argparse.ArgumentParser):

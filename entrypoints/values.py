@@ -1,10 +1,9 @@
 """Texts of options become values; each function raises `ValueError` with what is wrong."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import unquote
 
 from attrs import frozen
 
@@ -12,9 +11,6 @@ MAX_PORT = 65535
 
 _TRUE = frozenset({"1", "true", "yes", "on", "y"})
 _FALSE = frozenset({"0", "false", "no", "off", "n", ""})
-
-_RESERVED_TAGS = frozenset({"service.name", "host.name", "operatingSystem", "provider", "nodeName"})
-_RESERVED_PREFIXES = ("k8s.", "container.", "process.", "thread.")
 
 
 @frozen
@@ -121,24 +117,3 @@ def folder(text: str) -> Path:
 def words(text: str) -> list[str]:
     """Split a list in a variable at commas, semicolons and blanks."""
     return [word for word in re.split(r"[,;\s]+", text) if word]
-
-
-def resource_attributes(text: str) -> list[str]:
-    """Split OTEL_RESOURCE_ATTRIBUTES: at commas, with values percent-encoded."""
-    return [unquote(pair.strip()) for pair in text.split(",") if pair.strip()]
-
-
-def tags(texts: Sequence[str]) -> dict[str, str]:
-    """Read `key=value` pairs; refuse what is set from what is traced, and keys given twice."""
-    read: dict[str, str] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        key = key.strip()
-        if not equals or not key or not text.isprintable():
-            raise ValueError(f"{text!r} is no key=value")
-        if key in _RESERVED_TAGS or key.startswith(_RESERVED_PREFIXES):
-            raise ValueError(f"{key!r} is reserved: it is set from what is traced")
-        if key in read:
-            raise ValueError(f"{key!r} is given twice")
-        read[key] = value.strip()
-    return read

@@ -8,6 +8,7 @@ from attrs import define, field
 
 from ...domain.model.single_span import SingleSpan
 from ...domain.model.single_span_text import single_span_line
+from ...domain.model.tags import NO_TAGS, Tags
 from .span_stream import SpanStream
 
 
@@ -16,6 +17,7 @@ class ConsoleSingleSpanExporter:
     """Writes a JSON object per line to a text stream, which stays the caller's to close."""
 
     stream: TextIO
+    tags: Tags = NO_TAGS
     name: str = field(default="console", init=False)
     _lines: SpanStream = field(init=False)
 
@@ -25,7 +27,8 @@ class ConsoleSingleSpanExporter:
 
     async def send(self, spans: Sequence[SingleSpan]) -> None:
         """Write whole lines, in a worker thread. Raises as the port says."""
-        await asyncio.to_thread(self._lines.write_lines, [single_span_line(one) for one in spans])
+        lines = [single_span_line(one, self.tags) for one in spans]
+        await asyncio.to_thread(self._lines.write_lines, lines)
 
     async def close(self) -> None:
         """Do nothing: the console stays open for others."""

@@ -7,6 +7,7 @@ from typing import TextIO
 from attrs import define, field
 
 from ...domain.model.spans import SpanBatch
+from ...domain.model.tags import NO_TAGS, Tags
 from ...ports.errors import ExportFailed
 from ...ports.span_exporter import TraceContext
 from .span_stream import SpanStream
@@ -46,6 +47,7 @@ class ConsoleSpanExporter:
 
     stream: TextIO
     node: str = ""
+    tags: Tags = NO_TAGS
     name: str = field(default="console", init=False)
     gather_seconds: float = field(default=0.1, init=False)
     _spans: SpanStream = field(init=False)
@@ -53,7 +55,7 @@ class ConsoleSpanExporter:
     def __attrs_post_init__(self) -> None:
         """Look at the stream once: it does not become a terminal later."""
         table = SpanTable(colour=_wants_colour()) if self.stream.isatty() else None
-        self._spans = SpanStream(stream=self.stream, node=self.node, table=table)
+        self._spans = SpanStream(stream=self.stream, node=self.node, tags=self.tags, table=table)
 
     async def open(self, context: TraceContext) -> ConsoleSink:  # noqa: ARG002 - all share it
         """Give a session its way to the console."""

@@ -11,6 +11,7 @@ from attrs import define, field
 
 from ...domain.model.span_text import json_lines
 from ...domain.model.spans import SpanBatch
+from ...domain.model.tags import NO_TAGS, Tags
 from ...ports.errors import ExportFailed
 from .table import SpanTable
 
@@ -25,6 +26,7 @@ class SpanStream:
 
     stream: TextIO
     node: str = ""
+    tags: Tags = NO_TAGS
     table: SpanTable | None = None
     torn: bool = False
     _lock: Lock = field(factory=Lock)
@@ -45,7 +47,7 @@ class SpanStream:
 
     def _lines(self, batch: SpanBatch) -> list[str]:
         if self.table is None:
-            return json_lines(batch, node=self.node)
+            return json_lines(batch, node=self.node, tags=self.tags)
         return self.table.lines(batch, _terminal_width(self.stream))
 
     def _put(self, text: str) -> None:

@@ -11,6 +11,7 @@ from attrs import define, field
 
 from ...domain.model.span_text import SECOND_NS, json_lines, task_names, trace_events
 from ...domain.model.spans import SpanBatch
+from ...domain.model.tags import NO_TAGS, Tags
 from ...ports.span_exporter import TraceContext
 from .trace_file import TraceFile
 
@@ -26,10 +27,11 @@ class JsonLinesDocument:
 
     _file: TraceFile
     _node: str
+    _tags: Tags
 
     def append(self, batch: SpanBatch) -> None:
         """Add a line per span; raise `ExportFailed`."""
-        lines = json_lines(batch, node=self._node)
+        lines = json_lines(batch, node=self._node, tags=self._tags)
         if lines:
             self._file.append(("\n".join(lines) + "\n").encode("ascii"))
 
@@ -43,6 +45,7 @@ class TraceEventsDocument:
 
     _file: TraceFile
     _origin_ns: int
+    _tags: Tags
     _named: set[tuple[int, int]] = field(factory=set)
     _begun: bool = False
 
@@ -53,7 +56,8 @@ class TraceEventsDocument:
         if len(self._named) > NAMED_TASKS_KEPT:
             self._named.clear()
         names = task_names(batch, self._named)
-        events = [*names.values(), *trace_events(batch, origin_ns=self._origin_ns)]
+        spans = trace_events(batch, origin_ns=self._origin_ns, tags=self._tags)
+        events = [*names.values(), *spans]
         separator = ",\n" if self._begun else ""
         self._file.append((separator + ",\n".join(events)).encode("ascii"))
         self._named |= names.keys()
@@ -95,6 +99,7 @@ class FileSpanExporter:
     directory: Path
     format: FileFormat = field(kw_only=True)
     node: str = field(default="", kw_only=True)
+    tags: Tags = field(default=NO_TAGS, kw_only=True)
     name: str = field(default="file", kw_only=True)
     gather_seconds: float = field(default=0.1, init=False)
 
@@ -108,9 +113,9 @@ class FileSpanExporter:
         stem = self.directory / f"session-{session}-{now:%Y%m%dT%H%M%S.%fZ}"
         if self.format == "jsonl":
             file = TraceFile.create(stem.with_name(f"{stem.name}.jsonl"))
-            return FileSink(file, JsonLinesDocument(file, self.node).append)
+            return FileSink(file, JsonLinesDocument(file, self.node, self.tags).append)
         file = TraceFile.create(stem.with_name(f"{stem.name}.json"), head=b"[\n", tail=b"\n]\n")
-        return FileSink(file, TraceEventsDocument(file, _midnight_ns(now)).append)
+        return FileSink(file, TraceEventsDocument(file, _midnight_ns(now), self.tags).append)
 
 
 def _midnight_ns(now: datetime) -> int:

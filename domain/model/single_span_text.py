@@ -9,16 +9,17 @@ from .json_values import JsonValue, json_attributes
 from .quoting import unicode_text
 from .single_span import AttributeMap, SingleSpan, SpanEvent, SpanLink, SpanOrigin, SpanStatus
 from .span_text import utc_times
+from .tags import NO_TAGS, Tags
 
 
-def single_span_line(span: SingleSpan) -> str:
+def single_span_line(span: SingleSpan, tags: Tags = NO_TAGS) -> str:
     """Write a span as a JSON object in ASCII, without a line end.
 
     Keys: `time` (RFC 3339, UTC, nanoseconds), `start_ns`, `duration_ns`, `name`, `kind`,
     `trace_id`, `span_id`, `attributes`. Those it need not have: `parent_span_id`, `trace_state`,
     `error` (what went wrong, if it failed), `status` (`ok`, or absent), `status_message` (of one
-    that did not fail), `events`, `links`, `resource` and `scope` (whose it is, if it is not the
-    tracer's own), `dropped_attributes`, `dropped_events`, `dropped_links`.
+    that did not fail), `events`, `links`, `tags` (of the tracer's own), `resource` and `scope`
+    (whose it is, if it is not), `dropped_attributes`, `dropped_events`, `dropped_links`.
     """
     (time,) = utc_times(np.array([span.started_ns]))
     line: dict[str, object] = {
@@ -36,7 +37,7 @@ def single_span_line(span: SingleSpan) -> str:
         **_ended(span),
         **_given(events=[_event(one) for one in span.events]),
         **_given(links=[_link(one) for one in span.links]),
-        **(_origin(span.origin) if span.origin else {}),
+        **(_origin(span.origin) if span.origin else _given(tags=dict(tags))),
         **_given(
             dropped_attributes=span.dropped_attributes,
             dropped_events=span.dropped_events,

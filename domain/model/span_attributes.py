@@ -39,7 +39,7 @@ class ServiceResource:
             "host.name": self.host_name,
             "k8s.node.name": self.node,
         }
-        return {name: value for name, value in {**named, **self.tags}.items() if value}
+        return {**_known(named), **self.tags}
 
     def of(self, container: Container) -> Attributes:
         """Describe a container: the resource of what it did.
@@ -61,8 +61,11 @@ class ServiceResource:
         # What runs in a virtual machine is out of sight: what is seen here is its monitor.
         seen: Attributes = {"container_tracer.traced": "vmm"} if container.isolated else {}
         in_kubernetes = container.namespace or container.pod_uid
-        named = self.attributes | (pod if in_kubernetes else {}) | own | seen
-        return {name: value for name, value in named.items() if value}
+        return self.attributes | _known((pod if in_kubernetes else {}) | own | seen)
+
+
+def _known(attributes: Attributes) -> Attributes:
+    return {name: value for name, value in attributes.items() if value}
 
 
 def span_attributes(batch: SpanBatch, row: int) -> Attributes:

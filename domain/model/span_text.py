@@ -15,6 +15,7 @@ from .errnos import errno_name
 from .pod import Container
 from .quoting import json_string, viewer_string
 from .spans import Int64, SpanArgument, SpanBatch, SpanOutcome
+from .tags import NO_TAGS, Tags, tags_member
 
 SECOND_NS = 1_000_000_000
 
@@ -31,21 +32,22 @@ class ArgumentStyle:
     absent: str = ""
 
 
-def json_lines(batch: SpanBatch, *, node: str = "") -> list[str]:
+def json_lines(batch: SpanBatch, *, node: str = "", tags: Tags = NO_TAGS) -> list[str]:
     """One JSON object per span, without line ends.
 
     Keys: `time` (RFC 3339, UTC, nanoseconds), `start_ns`, `duration_ns`, `node`, `namespace`,
     `pod`, `container`, `container_id`, `vmm` (true, if it is what the container's VMM did),
-    `pid`, `tid`, `command`, `name`, `arguments` (object, if the call was seen to begin), `result`
-    (if it returned), `error` (errno name, if it failed), `incomplete` (why, if an end was not
-    seen), `events` (kernel events it was made of).
+    `tags` (object, if there are any), `pid`, `tid`, `command`, `name`, `arguments` (object, if the
+    call was seen to begin), `result` (if it returned), `error` (errno name, if it failed),
+    `incomplete` (why, if an end was not seen), `events` (kernel events it was made of).
     """
     containers, commands = batch.containers, batch.commands
+    tagged = tags_member(tags, json_string)
     rows = zip(
         utc_times(batch.start_ns),
         batch.start_ns.tolist(),
         (batch.end_ns - batch.start_ns).tolist(),
-        texts_of(batch.container.tolist(), lambda index: _place(containers[index], node)),
+        texts_of(batch.container.tolist(), lambda index: _place(containers[index], node) + tagged),
         batch.pid.tolist(),
         batch.tid.tolist(),
         texts_of(batch.command.tolist(), lambda index: json_string(commands[index])),
@@ -60,15 +62,16 @@ def json_lines(batch: SpanBatch, *, node: str = "") -> list[str]:
     ]
 
 
-def trace_events(batch: SpanBatch, *, origin_ns: int = 0) -> list[str]:
+def trace_events(batch: SpanBatch, *, origin_ns: int = 0, tags: Tags = NO_TAGS) -> list[str]:
     """One complete event (`ph` X) of Chrome's trace event format per span, without separators.
 
     `ts` and `dur` are microseconds with three decimals, written from integers. `ts` counts from
     `origin_ns`, because viewers read it as a double: microseconds since 1970 are so many that
     only steps of 0.25 would be left, longer than many a call. `args` has the exact `start_ns`,
-    `container`, `command`, and from `arguments` on the keys of `json_lines`.
+    `container`, `tags`, `command`, and from `arguments` on the keys of `json_lines`.
     """
     containers, commands, kinds = batch.containers, batch.commands, batch.kinds
+    tagged = tags_member(tags, viewer_string)
     rows = zip(
         texts_of(
             batch.kind.tolist(),
@@ -84,7 +87,7 @@ def trace_events(batch: SpanBatch, *, origin_ns: int = 0) -> list[str]:
         batch.start_ns.tolist(),
         texts_of(
             batch.container.tolist(),
-            lambda index: viewer_string(container_label(containers[index])),
+            lambda index: viewer_string(container_label(containers[index])) + tagged,
         ),
         texts_of(batch.command.tolist(), lambda index: viewer_string(commands[index])),
         _details(batch, viewer_string),

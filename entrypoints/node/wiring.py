@@ -63,11 +63,15 @@ FILE_FORMATS: Mapping[str, FileFormat] = {
 def _exporters(settings: NodeSettings) -> dict[str, SpanExporter]:
     files = {
         name: FileSpanExporter(
-            settings.trace_file_directory, format=file_format, node=settings.node_name, name=name
+            settings.trace_file_directory,
+            format=file_format,
+            node=settings.node_name,
+            tags=settings.tags,
+            name=name,
         )
         for name, file_format in FILE_FORMATS.items()
     }
-    console = {"console": ConsoleSpanExporter(sys.stdout, node=settings.node_name)}
+    console = {"console": ConsoleSpanExporter(sys.stdout, settings.node_name, settings.tags)}
     otlp = {"otlp": OtlpSpanExporter(settings=settings.otlp, resource=_resource(settings))}
     return {**console, **files, **_jaeger(settings), **otlp}
 

@@ -75,9 +75,10 @@ async def test_a_terminal_without_colour_gets_no_escape_sequence(
 
 async def test_a_pipe_gets_json_lines(pipe: tuple[TextIO, TextIO]) -> None:
     reader, writer = pipe
-    sink = await ConsoleSpanExporter(writer, "worker-1").open(SESSION)
+    sink = await ConsoleSpanExporter(writer, "worker-1", {"team": "core"}).open(SESSION)
     await sink.write(many_spans(3))
     lines = [json.loads(reader.readline()) for _ in range(3)]
+    assert all(line["tags"] == {"team": "core"} for line in lines)
     assert [(line["node"], line["name"]) for line in lines] == [
         ("worker-1", "read"),
         ("worker-1", "openat"),

@@ -137,7 +137,8 @@ async def test_remembered_names_are_bounded(
 
 
 async def test_json_lines_are_lines_of_json(tmp_path: Path) -> None:
-    sink = await FileSpanExporter(tmp_path, format="jsonl", node="worker-1").open(SESSION)
+    exporter = FileSpanExporter(tmp_path, format="jsonl", node="worker-1", tags={"team": "core"})
+    sink = await exporter.open(SESSION)
     await sink.write(awkward_batch())
     await sink.close()
     text = text_of(sink.output)
@@ -145,3 +146,4 @@ async def test_json_lines_are_lines_of_json(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in text.splitlines()]
     assert [line["start_ns"] for line in lines] == [span.start_ns for span in AWKWARD_SPANS]
     assert {line["node"] for line in lines} == {"worker-1"}
+    assert all(line["tags"] == {"team": "core"} for line in lines)

@@ -2,7 +2,14 @@
 
 import json
 
-from container_tracer.domain.model.single_span import SingleSpan, SingleSpanKind, SpanStatus
+from attrs import evolve
+
+from container_tracer.domain.model.single_span import (
+    SingleSpan,
+    SingleSpanKind,
+    SpanOrigin,
+    SpanStatus,
+)
 from container_tracer.domain.model.single_span_text import single_span_line
 
 ROOT = SingleSpan(
@@ -42,3 +49,13 @@ def test_text_that_is_no_unicode_becomes_visible() -> None:
     assert (found["name"], found["error"]) == (r"a\xff", "\\xfd\n")
     assert found["attributes"] == {"path": r"/\xfe", "status": 500}
     assert found["parent_span_id"] == ROOT.span_id.hex()
+
+
+def test_tags_are_the_tracers_own_like_the_spans_they_are_in() -> None:
+    tags = {"team": "core"}
+    assert json.loads(single_span_line(ROOT, tags)) == {
+        **json.loads(single_span_line(ROOT)),
+        "tags": tags,
+    }
+    guests = evolve(ROOT, origin=SpanOrigin(attributes={"team": "of the guest"}))
+    assert single_span_line(guests, tags) == single_span_line(guests)

@@ -121,9 +121,10 @@ def test_a_container_without_kubernetes_is_no_pod() -> None:
     assert described == {"service.name": "container-tracer", "container.name": "builder"}
 
 
-def test_tags_are_on_every_resource_and_nothing_empty_is() -> None:
+def test_tags_are_on_every_resource_as_they_were_given_and_nothing_else_is_empty() -> None:
     tagged = ServiceResource(tags={"team": "core", "empty": ""})
-    assert tagged.attributes == {"service.name": "container-tracer", "team": "core"}
+    tags = {"team": "core", "empty": ""}
+    assert tagged.attributes == {"service.name": "container-tracer", **tags}
     assert tagged.of(Container(name="c", pod="c"))["team"] == "core"
 
 

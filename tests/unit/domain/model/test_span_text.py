@@ -230,3 +230,14 @@ def test_what_the_monitor_of_a_virtual_machine_did_says_so() -> None:
     assert "vmm" not in json.loads(plain)
     assert container_label(kata) == "shop/web-0 nginx (VMM)"
     assert container_label(evolve(LONE, isolated=True)) == "builder (VMM)"
+
+
+def test_tags_are_in_every_line_and_every_event() -> None:
+    tags = {"team": "Köln", 'odd"': "\\"}
+    batch = awkward_batch()
+    for text, plain in zip(json_lines(batch, tags=tags), json_lines(batch), strict=True):
+        assert json.loads(text) == {**json.loads(plain), "tags": tags}
+        assert text.isascii()
+    for text, plain in zip(trace_events(batch, tags=tags), trace_events(batch), strict=True):
+        tagged, event = json.loads(text), json.loads(plain)
+        assert tagged == {**event, "args": {**event["args"], "tags": tags}}
