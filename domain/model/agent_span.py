@@ -38,8 +38,9 @@ SPAN_STATUSES: Mapping[str, SpanStatus] = {
 }
 """Likewise."""
 
-MAX_VALUES = 40_000
-"""So many attributes, events, links and items may a span have; an agent keeps fewer than 34,000."""
+MAX_VALUES = 4_000
+"""So many attributes, events, links and items may a span have. An agent keeps 128 of each kind, and
+its events have fewer than ten attributes."""
 
 _INT64_END = 1 << 63
 _SECOND_NS = 1_000_000_000

@@ -9,7 +9,14 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from .single_span import AttributeMap, AttributeValue, SingleSpan, SpanEvent, SpanLink
+from .single_span import (
+    AttributeMap,
+    AttributeValue,
+    ScalarValue,
+    SingleSpan,
+    SpanEvent,
+    SpanLink,
+)
 
 SPAN_BYTES = 256
 """What a span takes beside what varies."""
@@ -124,9 +131,14 @@ def _item_bytes(item: SpanEvent | SpanLink) -> int:
 
 
 def _attribute_bytes(name: str, value: AttributeValue) -> int:
-    values = value if isinstance(value, tuple) else (value,)
-    texts = sum(_text_bytes(one) for one in values if isinstance(one, str))
-    return _ITEM_BYTES * (1 + len(values)) + _text_bytes(name) + texts
+    named = _ITEM_BYTES + _text_bytes(name)
+    if isinstance(value, tuple):
+        return named + sum(map(_value_bytes, value))
+    return named + _value_bytes(value)
+
+
+def _value_bytes(value: ScalarValue) -> int:
+    return _ITEM_BYTES + (_text_bytes(value) if isinstance(value, str) else 0)
 
 
 def _text_bytes(text: str) -> int:

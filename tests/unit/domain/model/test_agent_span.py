@@ -281,7 +281,7 @@ class TestWrongJson:
             (JSON.replace(b'{"I64":42}', b'{"I64":' + b"9" * 5000 + b"}"), Malformation.UNREADABLE),
             (JSON.replace(b"create", b"\xff"), Malformation.NOT_UNICODE),
             (b'{"a":' + b"[" * 200_000, Malformation.UNREADABLE),
-            (b'{"a":' * 200_000, Malformation.UNREADABLE),
+            (b'{"a":' * 20_000, Malformation.UNREADABLE),
         ],
         ids=lambda it: "" if isinstance(it, bytes) else it,
     )
