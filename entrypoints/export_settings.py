@@ -18,6 +18,9 @@ from .values import Address
 
 SERVICE_NAME = "container-tracer"
 
+NOWHERE = "none"
+"""What stands for no exporter at all."""
+
 _Settings = TypeVar("_Settings", bound="ExportSettings")
 
 
@@ -26,10 +29,11 @@ def exporters_option(names: Sequence[str], *, default: tuple[str, ...], meaning:
     return option(
         "--trace-exporter",
         "TRACER_EXPORTER",
+        "OTEL_TRACES_EXPORTER",
         default=default,
         parse=_exporters(names),
         split=values.words,
-        meaning=f"{meaning}: {', '.join(names)}",
+        meaning=f"{meaning}: {', '.join(names)}; or {NOWHERE}, alone",
         default_text=f"{', '.join(default) or 'none'}, or what an endpoint implies",
         repeatable=True,
     )
@@ -37,11 +41,14 @@ def exporters_option(names: Sequence[str], *, default: tuple[str, ...], meaning:
 
 def _exporters(names: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
     def parse(texts: Sequence[str]) -> tuple[str, ...]:
+        if set(texts) == {NOWHERE}:
+            return ()
         for text in texts:
             if text in LATER_EXPORTERS:
                 raise ValueError(f"exporter {text!r} is not part of this version")
             if text not in names:
-                raise ValueError(f"there is no exporter {text!r}; there are: {', '.join(names)}")
+                known = f"there are: {', '.join(names)}; or {NOWHERE}, alone"
+                raise ValueError(f"there is no exporter {text!r}; {known}")
         return tuple(dict.fromkeys(texts))
 
     return parse

@@ -17,6 +17,7 @@ from .options import NONE, Variable
 
 PREFIX = "OTEL_EXPORTER_OTLP_"
 MAX_TIMEOUT_MS = 600_000
+"""Who says 0, which is no limit, gets this."""
 
 _TRACES_ALONE = f"{PREFIX}TRACES_"
 _HTTP_ENDPOINT, _GRPC_ENDPOINT = "http://localhost:4318", "http://localhost:4317"
@@ -56,7 +57,12 @@ VARIABLES = (
     ),
     *_both("PROTOCOL", "http/protobuf or grpc", default=_DEFAULT_PROTOCOL),
     *_both("HEADERS", "key=value,key=value, with values percent-encoded; never shown or logged"),
-    *_both("TIMEOUT", "how long a request may take", default="10000", unit="milliseconds"),
+    *_both(
+        "TIMEOUT",
+        f"how long a request may take, at most {MAX_TIMEOUT_MS}, which is also what 0 means",
+        default="10000",
+        unit="milliseconds",
+    ),
     *_both("COMPRESSION", "gzip or none", default="none"),
     *_both(
         "CERTIFICATE",
@@ -91,8 +97,7 @@ def otlp_settings(environ: Mapping[str, str]) -> OtlpSettings:
         endpoint=_endpoint(environ, protocol),
         protocol=protocol,
         headers=_read(environ, "HEADERS", _headers, default={}),
-        timeout_seconds=_read(environ, "TIMEOUT", values.number(1, MAX_TIMEOUT_MS), default=10_000)
-        / 1_000,
+        timeout_seconds=_read(environ, "TIMEOUT", _timeout, default=10.0),
         gzip=_read(environ, "COMPRESSION", _gzip, default=False),
         certificate=_read(environ, "CERTIFICATE", _file, default=None),
         client_certificate=client_certificate,
@@ -130,6 +135,10 @@ def _protocol(text: str) -> OtlpProtocol:
             raise ValueError("http/json is not spoken; write http/protobuf or grpc")
         case _:
             raise ValueError(f"{text!r} is no protocol; write http/protobuf or grpc")
+
+
+def _timeout(text: str) -> float:
+    return (values.number(0, MAX_TIMEOUT_MS)(text) or MAX_TIMEOUT_MS) / 1_000
 
 
 def _gzip(text: str) -> bool:

@@ -83,6 +83,10 @@ def test_what_is_said_for_traces_wins_and_an_empty_variable_is_none() -> None:
     )
 
 
+def test_no_limit_is_as_long_as_may_be() -> None:
+    assert otlp_settings({f"{ALL}TIMEOUT": "0"}).timeout_seconds == 600
+
+
 def test_headers_are_percent_decoded_and_trimmed() -> None:
     environ = {f"{ALL}HEADERS": "Authorization=Basic%20dTpw%3D%3D, x-Scope = a%2Cb ,c=d=e,f="}
     assert otlp_settings(environ).headers == {
@@ -99,8 +103,9 @@ def test_headers_are_percent_decoded_and_trimmed() -> None:
         ("PROTOCOL", "http/json", "http/json is not spoken"),
         ("PROTOCOL", "thrift", "'thrift' is no protocol"),
         ("COMPRESSION", "zstd", "'zstd' is no compression"),
-        ("TIMEOUT", "0", "not a number from 1"),
-        ("TIMEOUT", "10s", "not a number from 1"),
+        ("TIMEOUT", "-1", "not a number from 0"),
+        ("TIMEOUT", "10s", "not a number from 0"),
+        ("TIMEOUT", "600001", "not a number from 0 to 600000"),
         ("ENDPOINT", "collector:4318", "no URL of the form http://HOST:PORT"),
         ("ENDPOINT", "ftp://c", "no URL of the form http://HOST:PORT"),
         ("ENDPOINT", "http://", "no URL of the form http://HOST:PORT"),
