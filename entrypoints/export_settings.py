@@ -80,9 +80,10 @@ class ExportSettings:
         *jaeger_settings.ENDPOINT_VARIABLES,
         default="",
         parse=last(jaeger_settings.collector_url),
-        meaning="a Jaeger collector: HOST:14268 or a URL; spans go there unless told otherwise",
+        meaning="a Jaeger collector: HOST:14268, a URL, or auto, which looks for the service"
+        " jaeger-collector in Kubernetes; spans go there unless told otherwise",
     )
-    """URL at which a Jaeger collector takes spans, or the empty string."""
+    """URL at which a Jaeger collector takes spans, `auto`, or the empty string."""
 
     jaeger_base: str = option(
         "",

@@ -3,9 +3,10 @@
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from .. import __version__
+from ..domain.services.found_collector import FoundCollector
 from ..ports.single_span_exporter import SingleSpanExporter
 from .export_settings import ExportSettings
 
@@ -27,8 +28,14 @@ def service_resource(settings: ExportSettings, *, node: str = "") -> "ServiceRes
     )
 
 
-def jaeger_address(settings: ExportSettings) -> "JaegerAddress":
-    """Say where Jaeger is, of which settings name a collector or an agent."""
+def jaeger_address(
+    settings: ExportSettings, found: FoundCollector | None = None
+) -> "JaegerAddress":
+    """Say where Jaeger is, of which settings name a collector or an agent, or `found` it."""
+    if found is not None:
+        from ..adapters.jaeger.collector import MovingCollector  # noqa: PLC0415 - see the module
+
+        return MovingCollector(where=found.url)
     if settings.jaeger_agent is not None and not settings.jaeger_url:
         from ..adapters.jaeger.agent import AgentAddress  # noqa: PLC0415 - see the module
 
@@ -40,27 +47,33 @@ def jaeger_address(settings: ExportSettings) -> "JaegerAddress":
     )
 
 
-def single_span_exporters(settings: ExportSettings, *, node: str = "") -> list[SingleSpanExporter]:
+def single_span_exporters(
+    settings: ExportSettings, *, node: str = "", found: FoundCollector | None = None
+) -> list[SingleSpanExporter]:
     """Make those that settings name, for spans of the program itself."""
     makers = [_OWN_SPANS[name] for name in settings.named_exporters if name in _OWN_SPANS]
-    return [make(settings, node) for make in makers]
+    return [make(settings, node, found) for make in makers]
 
 
-def _console(settings: ExportSettings, _node: str) -> SingleSpanExporter:
+def _console(
+    settings: ExportSettings, _node: str, _found: FoundCollector | None
+) -> SingleSpanExporter:
     from ..adapters.console.single_spans import ConsoleSingleSpanExporter  # noqa: PLC0415 - see the module
 
     return ConsoleSingleSpanExporter(sys.stdout, settings.tags)
 
 
-def _jaeger(settings: ExportSettings, node: str) -> SingleSpanExporter:
+def _jaeger(
+    settings: ExportSettings, node: str, found: FoundCollector | None
+) -> SingleSpanExporter:
     from ..adapters.jaeger.single_spans import JaegerSingleSpanExporter  # noqa: PLC0415 - see the module
 
     return JaegerSingleSpanExporter(
-        address=jaeger_address(settings), resource=service_resource(settings, node=node)
+        address=jaeger_address(settings, found), resource=service_resource(settings, node=node)
     )
 
 
-def _otlp(settings: ExportSettings, node: str) -> SingleSpanExporter:
+def _otlp(settings: ExportSettings, node: str, _found: FoundCollector | None) -> SingleSpanExporter:
     from ..adapters.otlp.single_spans import OtlpSingleSpanExporter  # noqa: PLC0415 - see the module
 
     return OtlpSingleSpanExporter(
@@ -68,7 +81,9 @@ def _otlp(settings: ExportSettings, node: str) -> SingleSpanExporter:
     )
 
 
-_OWN_SPANS: Mapping[str, Callable[[ExportSettings, str], SingleSpanExporter]] = {
+_Make: TypeAlias = Callable[[ExportSettings, str, FoundCollector | None], SingleSpanExporter]
+
+_OWN_SPANS: Mapping[str, _Make] = {
     "console": _console,
     "jaeger": _jaeger,
     "otlp": _otlp,

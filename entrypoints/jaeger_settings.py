@@ -10,6 +10,9 @@ PATH = "/api/traces"
 
 EXPORTER = "jaeger"
 
+AUTO = "auto"
+"""Instead of an address: a collector is looked for in Kubernetes."""
+
 ENDPOINT_VARIABLES = (
     "TRACER_JEAGER_ENDPOINT",
     "TRACER_JAEGER_ENDPOINT",
@@ -27,12 +30,10 @@ AGENT_PORT = 6831
 def collector_url(text: str) -> str:
     """Read the address of a collector: `host:port`, or a URL; the path may be left out.
 
-    The empty string is no collector.
+    `auto` is one that is looked for, the empty string none.
     """
-    if text == "auto":
-        raise ValueError("looking for a collector ('auto') is not part of this version: name it")
-    if not text:
-        return ""
+    if text in ("", AUTO):
+        return text
     parts = _split(text if re.match("[a-zA-Z][a-zA-Z0-9+.-]*://", text) else f"http://{text}")
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{text!r} is no address; write http://HOST:14268, or HOST:14268")
@@ -45,7 +46,7 @@ def collector_url(text: str) -> str:
 def collector_below(text: str) -> str:
     """Read what JAEGER_ENDPOINT has always been: a URL to which the path is yet to be added."""
     found = urlsplit(collector_url(text))
-    if not text or found.path.rstrip("/").endswith(PATH):
+    if text in ("", AUTO) or found.path.rstrip("/").endswith(PATH):
         return found.geturl()
     return found._replace(path=found.path.rstrip("/") + PATH).geturl()
 
@@ -85,6 +86,11 @@ def check_jaeger(
 
     `wanted` is whether spans shall go to Jaeger, as far as is known.
     """
+    if url == AUTO and (user or password):
+        raise ValueError(
+            "JAEGER_USER and JAEGER_PASSWORD are not for a collector that is looked for (auto),"
+            " which may be anybody's: name it with --jaeger-endpoint"
+        )
     if url:
         _check_credentials(user, password)
     elif wanted and agent is None:

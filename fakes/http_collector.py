@@ -59,6 +59,7 @@ class FakeHttpCollector:
     posted: list[Posted] = field(factory=list)
     connections: int = 0
     port: int = 0
+    host: str = "127.0.0.1"
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(factory=set)
     _heard: asyncio.Event = field(factory=asyncio.Event)
@@ -66,7 +67,7 @@ class FakeHttpCollector:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def taken(self) -> list[Posted]:
@@ -79,7 +80,7 @@ class FakeHttpCollector:
 
     async def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

@@ -3,7 +3,7 @@
 import io
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 import aiohttp
@@ -25,6 +25,8 @@ POST_SECONDS = 10.0
 MAX_ANSWER_BYTES = 4096
 MAX_QUOTED = 300
 """So much of what a collector says about a failure is told, in characters."""
+
+_FORM: Mapping[str, str] = {"Content-Type": "application/x-thrift"}
 
 _BUSY = frozenset(
     {
@@ -55,7 +57,7 @@ class CollectorAddress:
     @property
     def headers(self) -> dict[str, str]:
         """What a request says beside its body: its form, and who we are if there is a user."""
-        headers = {"Content-Type": "application/x-thrift"}
+        headers = dict(_FORM)
         if self.user:
             basic = b64encode(f"{self.user}:{self.password}".encode()).decode("ascii")
             headers["Authorization"] = f"Basic {basic}"
@@ -65,6 +67,33 @@ class CollectorAddress:
     def shown(self) -> str:
         """How people are told of it."""
         return self.url
+
+    def where(self) -> str:
+        """Return the URL to post to."""
+        return self.url
+
+    def open(self) -> "JaegerCollector":
+        """Prepare to send; nothing is connected yet."""
+        return JaegerCollector.at(self)
+
+
+@frozen(kw_only=True)
+class MovingCollector:
+    """A collector that is looked for: `where` is its URL now, or raises `ExportDelayed`.
+
+    Nobody says to it who we are: it may be anybody's.
+    """
+
+    where: Callable[[], str]
+    headers: Mapping[str, str] = field(default=_FORM, init=False)
+
+    @property
+    def shown(self) -> str:
+        """How people are told of it."""
+        try:
+            return self.where()
+        except ExportDelayed:
+            return "http://jaeger-collector:14268/api/traces"
 
     def open(self) -> "JaegerCollector":
         """Prepare to send; nothing is connected yet."""
@@ -90,11 +119,13 @@ class QuietConnector(aiohttp.TCPConnector):
 class JaegerCollector:
     """A connection to a collector, kept alive until `close`; lives as long as a sink."""
 
-    address: CollectorAddress
+    address: CollectorAddress | MovingCollector
     _http: aiohttp.ClientSession
 
     @classmethod
-    def at(cls, address: CollectorAddress, *, seconds: float = POST_SECONDS) -> "JaegerCollector":
+    def at(
+        cls, address: CollectorAddress | MovingCollector, *, seconds: float = POST_SECONDS
+    ) -> "JaegerCollector":
         """Prepare to send; nothing is connected yet."""
         http = aiohttp.ClientSession(
             connector=QuietConnector(),
@@ -114,38 +145,36 @@ class JaegerCollector:
         Raises `ExportDelayed` if the collector cannot be reached or cannot take it now, and
         `ExportFailed` if it refuses it.
         """
+        url = self.address.where()
         try:
             # A large body given as bytes would be written to the socket in one piece.
-            async with self._http.post(
-                self.address.url, data=io.BytesIO(body), allow_redirects=False
-            ) as answer:
+            async with self._http.post(url, data=io.BytesIO(body), allow_redirects=False) as answer:
                 if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-                    raise await self._failure(answer)
+                    raise await _failure(url, answer)
         except TimeoutError as error:
-            raise ExportDelayed(f"jaeger: {self.address.url} did not answer in time") from error
+            raise ExportDelayed(f"jaeger: {url} did not answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
             why = _quoted(str(error)) or type(error).__name__
-            raise ExportDelayed(f"jaeger: {self.address.url} failed: {why}") from error
+            raise ExportDelayed(f"jaeger: {url} failed: {why}") from error
 
     async def close(self) -> None:
         """Hang up; again is harmless."""
         await self._http.close()
 
-    async def _failure(self, answer: aiohttp.ClientResponse) -> ExportFailed:
-        said = await _said(answer)
-        busy = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR and said.startswith(_CANNOT_NOW)
-        location = answer.headers.get("Location")
-        advice = f"; try {_quoted(location)}" if location else _ADVICE.get(answer.status, "")
-        message = (
-            f"jaeger: {self.address.url} answered {answer.status} {_quoted(answer.reason or '')}"
-            f"{said and f': {said}'}{advice}"
-        )
-        if busy or answer.status in _BUSY:
-            after = retry_after_seconds(
-                answer.headers.get("Retry-After", ""), now_ns=time.time_ns()
-            )
-            return ExportDelayed(message, retry_after_seconds=after)
-        return ExportFailed(message)
+
+async def _failure(url: str, answer: aiohttp.ClientResponse) -> ExportFailed:
+    said = await _said(answer)
+    busy = answer.status == HTTPStatus.INTERNAL_SERVER_ERROR and said.startswith(_CANNOT_NOW)
+    location = answer.headers.get("Location")
+    advice = f"; try {_quoted(location)}" if location else _ADVICE.get(answer.status, "")
+    message = (
+        f"jaeger: {url} answered {answer.status} {_quoted(answer.reason or '')}"
+        f"{said and f': {said}'}{advice}"
+    )
+    if busy or answer.status in _BUSY:
+        after = retry_after_seconds(answer.headers.get("Retry-After", ""), now_ns=time.time_ns())
+        return ExportDelayed(message, retry_after_seconds=after)
+    return ExportFailed(message)
 
 
 async def _said(answer: aiohttp.ClientResponse) -> str:

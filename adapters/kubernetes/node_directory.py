@@ -19,9 +19,7 @@ from .connecting import ConnectionOnDemand
 from .connection import KubernetesConnection
 from .settings import KubernetesSettings
 from .source import Source
-
-WATCH_SECONDS = 240
-"""How long the server is asked to go on with a watch: a connection may die without a word."""
+from .watching import WATCH_SECONDS, changes_of
 
 _CORE = "/api/v1/namespaces"
 _DISCOVERY = "/apis/discovery.k8s.io/v1/namespaces"
@@ -83,32 +81,11 @@ class KubernetesNodeDirectory:
         sources = [self._pods(connection)]
         if self._has_slices:
             sources.append(self._slices(connection, services))
-        watches = [
-            asyncio.create_task(
-                one.follow(self._changed, self.watch_seconds), name=f"watch {one.path}"
-            )
-            for one in sources
-        ]
-        try:
-            while services == self._service_names():
-                await self._change(watches)
+        async with aclosing(changes_of(sources, self._changed, self.watch_seconds)) as changes:
+            async for _ in changes:
                 yield
-        finally:
-            for task in watches:
-                task.cancel()
-            await asyncio.gather(*watches, return_exceptions=True)
-
-    async def _change(self, watches: Sequence["asyncio.Task[None]"]) -> None:
-        """Wait for a change, or raise what a watch raised."""
-        waiting = asyncio.create_task(self._changed.wait(), name="wait for a change")
-        try:
-            await asyncio.wait((waiting, *watches), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
-        for task in watches:
-            if task.done():
-                task.result()
-        self._changed.clear()
+                if services != self._service_names():
+                    return
 
     async def _list_ports(self, connection: KubernetesConnection) -> None:
         """List slices; Endpoints only where there are none, or this API does not know them."""

@@ -1,7 +1,7 @@
 """Objects of the Kubernetes API as a list has them, kept up by the events of a watch."""
 
 from collections.abc import Callable, Iterable, Mapping, ValuesView
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from attrs import define, field
 
@@ -9,6 +9,8 @@ from .errors import DataError
 from .kubernetes_json import number, text
 
 T = TypeVar("T")
+
+_Key: TypeAlias = tuple[str, str]
 
 _GONE = 410
 
@@ -23,14 +25,14 @@ class WatchExpired(WatchFailed):
 
 @define(kw_only=True)
 class WatchedObjects(Generic[T]):
-    """What `read` makes of objects, by their names; `version` is what it is up to.
+    """What `read` makes of objects, by namespace and name; `version` is what it is up to.
 
-    Objects that it makes nothing of are left out. All are of one namespace.
+    Objects that it makes nothing of are left out.
     """
 
     read: Callable[[object], T | None]
     version: str = ""
-    _objects: dict[str, T] = field(factory=dict)
+    _objects: dict[_Key, T] = field(factory=dict)
 
     def values(self) -> ValuesView[T]:
         """Return all that are there."""
@@ -45,7 +47,9 @@ class WatchedObjects(Generic[T]):
         self.version = version
         for raw in page:
             if (value := self.read(raw)) is not None:
-                self._objects[text(raw, "metadata", "name")] = value
+                self._objects[_key(raw)] = value
+            else:
+                self._objects.pop(_key(raw), None)  # once there was something in it
 
     def doubt(self) -> None:
         """Let the next list count, however old: a cluster may have been restored from a backup."""
@@ -69,9 +73,13 @@ class WatchedObjects(Generic[T]):
             return
         self.version = version
         if kind == "DELETED":
-            self._objects.pop(text(raw, "metadata", "name"), None)
+            self._objects.pop(_key(raw), None)
         elif kind in ("ADDED", "MODIFIED"):
             self.add([raw], version)
+
+
+def _key(raw: object) -> _Key:
+    return text(raw, "metadata", "namespace"), text(raw, "metadata", "name")
 
 
 def _is_newer(one: str, other: str) -> bool:

@@ -9,6 +9,7 @@ import structlog
 
 from ...adapters.system.memory import keep_freed_memory
 from ...adapters.system.open_files import allow_many_files
+from ..looking_for_jaeger import looking_for_jaeger
 from ..rest.access import warn_if_open
 from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
@@ -58,6 +59,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     with listener:
         async with (
             fresh_tls(tls),
+            looking_for_jaeger(wiring.jaeger()),
             serving(wiring.app(), listener, tls=tls.server_context, grace_seconds=GRACE_SECONDS),
         ):
             _log.info(

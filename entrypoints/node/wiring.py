@@ -22,6 +22,7 @@ from ...domain.model.span_attributes import ServiceResource
 from ...domain.services.admission import SessionSettings
 from ...domain.services.chosen_discovery import ChosenDiscovery
 from ...domain.services.container_watch import ContainerWatch
+from ...domain.services.found_collector import FoundCollector
 from ...domain.services.inventory import PodInventory
 from ...domain.services.opening import SourceOpening
 from ...domain.services.own_spans import OwnSpans
@@ -35,6 +36,7 @@ from ...ports.session_repository import SessionRepository
 from ...ports.span_exporter import SpanExporter
 from ...ports.task_directory import TaskDirectory
 from ..exporting import jaeger_address, service_resource, single_span_exporters
+from ..looking_for_jaeger import found_collector
 from ..rest.access import access_control, gate
 from ..rest.access_metrics import AccessMetrics
 from ..rest.app import build_app
@@ -60,7 +62,7 @@ FILE_FORMATS: Mapping[str, FileFormat] = {
 """The exporters that write files, and what each writes."""
 
 
-def _exporters(settings: NodeSettings) -> dict[str, SpanExporter]:
+def _exporters(settings: NodeSettings, found: FoundCollector | None) -> dict[str, SpanExporter]:
     files = {
         name: FileSpanExporter(
             settings.trace_file_directory,
@@ -73,17 +75,19 @@ def _exporters(settings: NodeSettings) -> dict[str, SpanExporter]:
     }
     console = {"console": ConsoleSpanExporter(sys.stdout, settings.node_name, settings.tags)}
     otlp = {"otlp": OtlpSpanExporter(settings=settings.otlp, resource=_resource(settings))}
-    return {**console, **files, **_jaeger(settings), **otlp}
+    return {**console, **files, **_jaeger(settings, found), **otlp}
 
 
-def _jaeger(settings: NodeSettings) -> dict[str, SpanExporter]:
+def _jaeger(settings: NodeSettings, found: FoundCollector | None) -> dict[str, SpanExporter]:
     if not settings.jaeger_url and settings.jaeger_agent is None:
         return {}
     # Few need it, and it loads the OpenTelemetry SDK.
     from ...adapters.jaeger.span_exporter import JaegerSpanExporter  # noqa: PLC0415
 
     return {
-        "jaeger": JaegerSpanExporter(address=jaeger_address(settings), resource=_resource(settings))
+        "jaeger": JaegerSpanExporter(
+            address=jaeger_address(settings, found), resource=_resource(settings)
+        )
     }
 
 
@@ -91,9 +95,9 @@ def _resource(settings: NodeSettings) -> ServiceResource:
     return service_resource(settings, node=settings.node_name)
 
 
-def _spans(settings: NodeSettings, clock: Clock) -> OwnSpans:
+def _spans(settings: NodeSettings, clock: Clock, found: FoundCollector | None) -> OwnSpans:
     return OwnSpans(
-        exporters=single_span_exporters(settings, node=settings.node_name),
+        exporters=single_span_exporters(settings, node=settings.node_name, found=found),
         clock=clock,
         keeps=settings.sample_rate.keeps,
     )
@@ -161,7 +165,10 @@ class NodeWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[NodeSettings] = providers.Dependency(instance_of=NodeSettings)
 
     clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
-    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock)
+    jaeger: providers.Provider[FoundCollector | None] = providers.Singleton(
+        found_collector, settings, clock
+    )
+    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock, jaeger)
     executor: providers.Provider[Executor] = providers.Singleton(drain_executor)
     tracer: providers.Provider[KernelTracer] = providers.Singleton(_tracer, settings)
     discovery: providers.Provider[ChosenDiscovery] = providers.Singleton(
@@ -173,7 +180,7 @@ class NodeWiring(containers.DeclarativeContainer):
     directory: providers.Provider[TaskDirectory] = providers.Singleton(_directory, settings)
     repository: providers.Provider[SessionRepository] = providers.Singleton(MemorySessionRepository)
     exporters: providers.Provider[dict[str, SpanExporter]] = providers.Singleton(
-        _exporters, settings
+        _exporters, settings, jaeger
     )
     hooks: providers.Provider[tuple[TraceHook, ...]] = providers.Singleton(built_in_hooks)
 

@@ -10,6 +10,7 @@ import sys
 import structlog
 
 from ...adapters.system.open_files import allow_many_files
+from ..looking_for_jaeger import looking_for_jaeger
 from ..rest.access import warn_if_open
 from ..rest.listening import address_of, listen_or_exit, release
 from ..rest.logs import set_up_logs
@@ -57,6 +58,7 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
     with listener:
         async with (
             fresh_tls(tls),
+            looking_for_jaeger(wiring.jaeger()),
             known_nodes(roster := wiring.roster()),
             serving(wiring.app(), listener, tls=tls.server_context, grace_seconds=GRACE_SECONDS),
         ):

@@ -12,6 +12,7 @@ from ...adapters.system.clock import SystemClock
 from ...domain.model.nodes import Nodes
 from ...domain.services.broadcast import Broadcast
 from ...domain.services.cluster_sessions import ClusterSessions
+from ...domain.services.found_collector import FoundCollector
 from ...domain.services.merged_events import MergedStreams
 from ...domain.services.node_roster import NodeRoster
 from ...domain.services.own_spans import OwnSpans
@@ -21,6 +22,7 @@ from ...ports.clock import Clock
 from ...ports.node_client import NodeClient
 from ...ports.node_directory import NodeDirectory
 from ..exporting import single_span_exporters
+from ..looking_for_jaeger import found_collector
 from ..rest.access import access_control, gate
 from ..rest.access_metrics import AccessMetrics
 from ..rest.app import build_app
@@ -90,9 +92,15 @@ def _connections(settings: SvcSettings, tls: TlsUses) -> NodeClient:
     )
 
 
-def _spans(settings: SvcSettings, clock: Clock) -> OwnSpans:
+def _jaeger(settings: SvcSettings, clock: Clock) -> FoundCollector | None:
+    return found_collector(settings, clock, kubeconfig=str(settings.kubeconfig or ""))
+
+
+def _spans(settings: SvcSettings, clock: Clock, found: FoundCollector | None) -> OwnSpans:
     return OwnSpans(
-        exporters=single_span_exporters(settings), clock=clock, keeps=settings.sample_rate.keeps
+        exporters=single_span_exporters(settings, found=found),
+        clock=clock,
+        keeps=settings.sample_rate.keeps,
     )
 
 
@@ -131,7 +139,10 @@ class SvcWiring(containers.DeclarativeContainer):
     tls: providers.Provider[TlsUses] = providers.Singleton(
         tls_uses, settings.provided.tls, settings.provided.nodes_tls
     )
-    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock)
+    jaeger: providers.Provider[FoundCollector | None] = providers.Singleton(
+        _jaeger, settings, clock
+    )
+    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock, jaeger)
     connections: providers.Provider[NodeClient] = providers.Singleton(_connections, settings, tls)
     client: providers.Provider[NodeClient] = providers.Singleton(
         TracedNodeClient, client=connections, spans=spans

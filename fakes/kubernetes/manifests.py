@@ -72,6 +72,22 @@ def tracer_service(
     }
 
 
+def jaeger_service(
+    namespace: str, *, ip: str = "10.96.0.7", port: int = 14268, name: str = "jaeger-collector"
+) -> dict[str, Any]:
+    """Return a service in front of a Jaeger collector."""
+    return {
+        "kind": "Service",
+        "apiVersion": "v1",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "clusterIP": ip,
+            "selector": {"app": "jaeger"},
+            "ports": [{"name": "thrift", "port": port, "protocol": "TCP"}],
+        },
+    }
+
+
 def endpoint_slice(
     *pods: Mapping[str, Any],
     service: str = SERVICE,

@@ -1,7 +1,7 @@
 """Roles of Kubernetes in the manifests allow what the programs ask for, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,10 +21,24 @@ __all__ = ["start_node", "start_svc"]
 Right: TypeAlias = tuple[str, str, str]
 """A verb, an API group and a resource."""
 
+Be: TypeAlias = Callable[[str], None]
+
 ALICE = {"Authorization": "Bearer alice"}
 MAY_TRACE = [{"apiGroups": ["container-tracer.io"], "resources": ["*"], "verbs": ["*"]}]
 
-pytestmark = pytest.mark.parametrize("with_component", ["kubernetes-auth"], indirect=True)
+FLAGS = {"kubernetes-auth": "--auth-kubernetes", "jaeger-auto": "--jaeger-endpoint=auto"}
+"""What programs do with what a component gives them."""
+
+WATCHED = {"kubernetes-auth": (), "jaeger-auto": ("services",)}
+"""What they watch then."""
+
+pytestmark = pytest.mark.parametrize("with_component", list(FLAGS), indirect=True)
+
+
+@pytest.fixture
+def component(request: pytest.FixtureRequest) -> str:
+    """The name of the component."""
+    return str(request.node.callspec.params["with_component"])
 
 
 @pytest.fixture
@@ -81,24 +95,29 @@ def used(api: FakeKubernetesApi) -> set[Right]:
     return {(call.verb, call.group, call.resource) for call in api.calls}
 
 
-def be(role: str, api: FakeKubernetesApi, folder: Path, patch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def be(api: FakeKubernetesApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Be:
     """Let programs started from now on be a role to Kubernetes."""
-    config = api.write_kubeconfig(folder / role, token=role, namespace="container-tracer")
-    patch.setenv("KUBECONFIG", str(config))
+
+    def become(role: str) -> None:
+        config = api.write_kubeconfig(tmp_path / role, token=role, namespace="container-tracer")
+        monkeypatch.setenv("KUBECONFIG", str(config))
+
+    return become
 
 
 async def test_tracer_svc_uses_each_of_its_rights_and_needs_no_other(
     api: FakeKubernetesApi,
+    component: str,
     with_component: list[Manifest],
     start_svc: StartSvc,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    be: Be,
 ) -> None:
     pod = tracer_pod("tracer-a", node="worker-1", ip="127.0.0.1")
     await api.objects.put(tracer_service(), pod, endpoints(pod, port=free_port()))
-    be("svc", api, tmp_path, monkeypatch)
-    svc = await asyncio.to_thread(start_svc, flags=("--auth-kubernetes",))
-    await api.watched("pods", "endpointslices")
+    be("svc")
+    svc = await asyncio.to_thread(start_svc, flags=(FLAGS[component],))
+    await api.watched("pods", "endpointslices", *WATCHED[component])
     answer = await asyncio.to_thread(svc.ask, "GET", "/v1/pods", headers=ALICE)
     assert (answer.status, set(answer.failed)) == (502, {"worker-1"})
     assert used(api) == allowed(bindings_of(accounts(with_component)["svc"], with_component))
@@ -107,13 +126,14 @@ async def test_tracer_svc_uses_each_of_its_rights_and_needs_no_other(
 @pytest.mark.kernel
 async def test_tracer_node_uses_each_of_its_rights_and_needs_no_other(
     api: FakeKubernetesApi,
+    component: str,
     with_component: list[Manifest],
     start_node: StartNode,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    be: Be,
 ) -> None:
-    be("node", api, tmp_path, monkeypatch)
-    node: Node = await asyncio.to_thread(start_node, "--auth-kubernetes")
+    be("node")
+    node: Node = await asyncio.to_thread(start_node, FLAGS[component])
+    await api.watched(*WATCHED[component])
     status, _ = await asyncio.to_thread(node.ask, "GET", "/v1/pods", headers=ALICE)
     assert status == 200
     assert used(api) == allowed(bindings_of(accounts(with_component)["node"], with_component))

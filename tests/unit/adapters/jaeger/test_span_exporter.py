@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 from container_tracer.adapters.jaeger import span_exporter
-from container_tracer.adapters.jaeger.collector import CollectorAddress, JaegerCollector
+from container_tracer.adapters.jaeger.collector import (
+    CollectorAddress,
+    JaegerCollector,
+    MovingCollector,
+)
 from container_tracer.adapters.jaeger.span_exporter import JaegerSink, JaegerSpanExporter
 from container_tracer.adapters.jaeger.translation import BatchTranslation
 from container_tracer.domain.model.span_attributes import ServiceResource
@@ -276,3 +280,31 @@ async def test_a_write_to_a_collector_that_hangs_can_be_broken_off(
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
+
+
+async def test_a_collector_that_moves_gets_what_the_last_one_did_not(
+    collector: FakeJaegerCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(span_exporter, "PART_SPANS", 10)
+    urls: list[str] = []
+
+    def where() -> str:
+        if not urls:
+            raise ExportDelayed("It is being looked for.")
+        return urls[-1]
+
+    moving = JaegerSpanExporter(address=MovingCollector(where=where), resource=RESOURCE)
+    sink, batch = await moving.open(SESSION), many_spans(30)
+    assert sink.output.startswith("http://jaeger-collector:14268/api/traces trace_id=")
+    with pytest.raises(ExportDelayed, match="looked for"):
+        await sink.write(batch)
+    urls.append(collector.endpoint)
+    collector.answers.extend([Answer(), BUSY])
+    with pytest.raises(ExportDelayed):
+        await sink.write(batch)
+    async with FakeJaegerCollector() as moved:
+        urls.append(moved.endpoint)
+        await sink.write(batch)
+        await sink.close()
+        assert (len(children(collector.spans)), len(children(moved.spans))) == (10, 20)
+    assert moving.address.shown == urls[-1]

@@ -92,3 +92,19 @@ def test_an_event_that_is_none_changes_nothing(odd: dict[str, Any]) -> None:
     known = numbers()
     known.apply(odd)
     assert (list(known.values()), known.version) == ([], "")
+
+
+def test_objects_of_one_name_in_two_namespaces_are_two() -> None:
+    known = numbers()
+    for version, namespace in (("10", "x"), ("11", "y")):
+        added = event("ADDED", "a", version, int(version))
+        added["object"]["metadata"]["namespace"] = namespace
+        known.apply(added)
+    assert list(known.values()) == [10, 11]
+
+
+def test_an_object_of_which_nothing_can_be_made_any_more_is_gone() -> None:
+    known = numbers()
+    known.apply(event("ADDED", "a", "10", 1))
+    known.apply(event("MODIFIED", "a", "11", 0))
+    assert list(known.values()) == []

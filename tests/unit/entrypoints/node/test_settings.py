@@ -188,10 +188,6 @@ def test_an_exporter_given_twice_is_meant_once() -> None:
         ("--trace-sample-rate=-1", "neither always, never, nor a percentage"),
         ("--trace-sample-rate=nan", "neither always, never, nor a percentage"),
         ("--cri-endpoint=tcp://10.0.0.1:1", "is no CRI socket; write unix:///PATH or /PATH"),
-        (
-            "--jaeger-endpoint=auto",
-            "--jaeger-endpoint: looking for a collector ('auto') is not part",
-        ),
         ("--jaeger-endpoint=ftp://x", "'ftp://x' is no address; write http://HOST:14268, or HOST"),
         ("--jaeger-endpoint=http://u:p@x", "a URL must not hold a password; set JAEGER_USER"),
         ("--trace-hooks=/hooks", "external hook managers is not part of this version"),
@@ -211,10 +207,10 @@ def test_what_is_wrong_is_said_in_one_line(
         ("TRACER_EXPORTER", "console,zpages"),
         ("TRACER_CRI_ENDPOINT", "run/x.sock"),
         ("TRACER_HOOKS", "/hooks"),
-        ("TRACER_JEAGER_ENDPOINT", "auto"),
-        ("TRACER_JAEGER_ENDPOINT", "auto"),
+        ("TRACER_JEAGER_ENDPOINT", "auto 1"),
+        ("TRACER_JAEGER_ENDPOINT", "http://"),
         ("JAEGER_ENDPOINT", "x:y"),
-        ("JAEGER_COLLECTOR_ENDPOINT", "auto"),
+        ("JAEGER_COLLECTOR_ENDPOINT", "x:0"),
         ("JAEGER_USER", "a:b"),
         ("JAEGER_AGENT_ENDPOINT", "udp://x:1"),
         ("JAGER_AGENT_ENDPOINT", "x:y"),
@@ -257,7 +253,7 @@ def test_a_collector_may_be_named_for_sessions_that_ask_for_it() -> None:
 def test_the_flag_beats_all_of_jaegers_variables() -> None:
     environ = {"JAEGER_COLLECTOR_ENDPOINT": "c:1", "JAEGER_ENDPOINT": "e:1"}
     assert read_settings([], environ).jaeger_url == "http://c:1/api/traces"
-    given = read_settings(["--jaeger-endpoint=f:1"], environ | {"TRACER_JEAGER_ENDPOINT": "auto"})
+    given = read_settings(["--jaeger-endpoint=f:1"], environ | {"TRACER_JEAGER_ENDPOINT": "t:1"})
     assert given.jaeger_url == "http://f:1/api/traces"
 
 
@@ -275,6 +271,10 @@ def test_a_password_is_not_shown_with_the_settings() -> None:
         ({"JAEGER_ENDPOINT": "x:1", "JAEGER_PASSWORD": "s3cret"}, "but not JAEGER_USER"),
         ({"JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"}, "needs an address"),
         ({"TRACER_EXPORTER": "console,jaeger"}, "needs an address"),
+        (
+            {"TRACER_JEAGER_ENDPOINT": "auto", "JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"},
+            "looked for (auto)",
+        ),
     ],
 )
 def test_what_jaeger_needs_is_needed_at_start(
