@@ -5,11 +5,9 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Literal, TypeAlias
 
 import structlog
-from attrs import define, field, frozen
+from attrs import define, field
 
 from ...domain.model.guest_peer import GuestSocket
 from ...ports.errors import GuestsUnreachable
@@ -18,6 +16,7 @@ from .inotify import FolderWatch
 from .listening import bring, vsock_address, vsock_listener
 from .sandbox_folders import SandboxFolders
 from .sandbox_sockets import SandboxSockets
+from .settings import GuestListenSettings
 from .socket_file import SocketFile
 
 LOOK_SECONDS = 10.0
@@ -35,17 +34,6 @@ SHARE_OF_A_CORE = 0.05
 WAITING_CONNECTIONS = 16
 
 _log = structlog.get_logger()
-
-VsockUse: TypeAlias = Literal["auto", "on", "off"]
-
-
-@frozen(kw_only=True)
-class GuestListenSettings:
-    """Where to listen: `vsock` is `auto` for where there is VSOCK, and `on` for an error if not."""
-
-    port: int
-    run_paths: tuple[Path, ...]
-    vsock: VsockUse = "auto"
 
 
 @define(eq=False)

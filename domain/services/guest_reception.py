@@ -22,7 +22,13 @@ SLOT_SECONDS = 1.0
 """How long a connection counts behind its end: so nobody can come and go all the time."""
 
 BUSY_SECONDS = 0.005
-"""How long guests may be attended to before all of them rest as long."""
+"""How long guests may be attended to before all of them rest."""
+
+REST = 0.5
+"""How long they rest, as a share of that: so they take two thirds of a core at most."""
+
+CROWDED_SECONDS = 1.0
+CROWDED_STEP_SECONDS = 0.01
 
 REFUSAL_LOG_SECONDS = 10.0
 
@@ -52,6 +58,10 @@ class Guest(Protocol):
 class Guests(Protocol):
     """Who makes spans of what guests send."""
 
+    @property
+    def is_crowded(self) -> bool:
+        """Tell whether it would be better to go on a little later."""
+
     def guest(self, peer: GuestPeer) -> Guest:
         """Take note that one is connected; a virtual machine may be so several times."""
 
@@ -61,7 +71,7 @@ class GuestReception:
     """Gives the frames of each connection to `guests`, from `start` to `close`.
 
     No guest is trusted, and none is waited for: what one sends is taken in small parts, in turns,
-    and rests as long as it took to understand them. A connection is never ended that can go on.
+    and rests after that. A connection is never ended that can go on.
     """
 
     connections: GuestConnections
@@ -139,7 +149,7 @@ class GuestReception:
         except (DataError, GuestLost, TimeoutError) as error:
             end = _ENDS[type(error)]
             if cutter.is_within_frame:
-                guest.broke(end.value)
+                guest.broke("too_long" if end is GuestEnd.TOO_LONG else "incomplete")
             return end, str(error) or "a long frame did not come, and others waited for its room"
         return GuestEnd.ENDED, ""
 
@@ -169,13 +179,21 @@ class GuestReception:
             finally:
                 self._busy_ns += self.clock.trace_ns() - began_ns
             await self._rest()
+            await self._let_others_catch_up()
         return taken
 
     async def _rest(self) -> None:
         """Let everything else that this program does have its turn."""
         if self._busy_ns >= BUSY_SECONDS * 1e9:
             seconds, self._busy_ns = self._busy_ns / 1e9, 0
-            await self.clock.sleep(seconds)
+            await self.clock.sleep(REST * seconds)
+
+    async def _let_others_catch_up(self) -> None:
+        """Wait for exporters, but not for long: their queues are bounded, and count."""
+        waited_seconds = 0.0
+        while self.guests.is_crowded and waited_seconds < CROWDED_SECONDS:
+            await self.clock.sleep(CROWDED_STEP_SECONDS)
+            waited_seconds += CROWDED_STEP_SECONDS
 
     def _refused(self, connection: GuestConnection) -> None:
         """Count it, and say so from time to time."""

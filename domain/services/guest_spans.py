@@ -75,6 +75,11 @@ class GuestSpans:
         return guest
 
     @property
+    def is_crowded(self) -> bool:
+        """Tell whether guests should be heard a little later, so that nothing has to be dropped."""
+        return any(one.is_crowded for one in self._deliveries)
+
+    @property
     def guests(self) -> Sequence[Guest]:
         """Return those that are connected."""
         return [one for one in self._guests.values() if one.connections]

@@ -64,6 +64,12 @@ class SingleSpanDelivery:
         return len(self._queue)
 
     @property
+    def is_crowded(self) -> bool:
+        """Tell whether who can wait should: much waits, and it is being delivered."""
+        much = len(self._queue) > QUEUE_SPANS // 2 or self._queue.size > QUEUE_BYTES // 2
+        return much and not self.trouble and not self._closing
+
+    @property
     def counts(self) -> SingleSpanCounts:
         """Return the numbers of this moment."""
         return SingleSpanCounts(
@@ -83,6 +89,8 @@ class SingleSpanDelivery:
         self._queue.add(WaitingSpan(span, size_of(span), sender))
         self.dropped += self._queue.shrink(count=QUEUE_SPANS, size=QUEUE_BYTES)
         self._arrived.set()
+        if self.is_crowded and self._pause:
+            self._pause.cancel()
 
     async def close(self, seconds: float) -> None:
         """Deliver what waits, in so long at most, and hang up; drop the rest."""

@@ -17,6 +17,7 @@ from ..rest.serving import serving
 from ..rest.tls import fresh_tls
 from ..signals import asked_to_stop
 from ..workers import leave_no_worker, use_workers
+from .guests import hear_guests_or_exit, stop_hearing
 from .settings import PROGRAM, NodeSettings, read_settings
 from .wiring import NodeWiring
 
@@ -51,9 +52,11 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
     """Serve until a signal, then stop everything."""
     wiring = NodeWiring(settings=settings)
     sessions, upkeep, tls = wiring.sessions(), wiring.upkeep(), wiring.tls()
+    forwarder = wiring.forwarder()
     stopping = asked_to_stop()
     workers = use_workers()
     await wiring.spans().start()
+    await hear_guests_or_exit(forwarder)
     await asyncio.to_thread(sessions.prepare)
     await upkeep.start()
     with listener:
@@ -74,7 +77,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
             _log.info("node.stopping", sessions=len(sessions.list()))
             try:
                 async with asyncio.timeout(STOP_SECONDS - GRACE_SECONDS):
-                    await sessions.close()
+                    await asyncio.gather(sessions.close(), stop_hearing(forwarder))
                     await upkeep.close()
             except TimeoutError:
                 _log.error("node.not_stopped_in_time")

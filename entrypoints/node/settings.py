@@ -12,7 +12,8 @@ from ...domain.model.cri_sockets import endpoint_path
 from .. import values
 from ..export_settings import complete_export, exporters_option
 from ..options import command_line, last, option, options_of, read_options
-from ..server_settings import ServerSettings, complete_server
+from ..server_settings import complete_server
+from .guest_settings import GuestSettings
 from .later import LATER
 
 PROGRAM = "tracer-node"
@@ -34,7 +35,7 @@ def _paths(texts: Sequence[str]) -> tuple[Path, ...]:
 
 
 @frozen(kw_only=True)
-class NodeSettings(ServerSettings):
+class NodeSettings(GuestSettings):
     """Everything the node role is told; the wiring gets it whole."""
 
     SECTION = "The node"

@@ -28,6 +28,7 @@ from ...domain.services.opening import SourceOpening
 from ...domain.services.own_spans import OwnSpans
 from ...domain.services.sessions import TraceSessions
 from ...domain.services.sources import TraceSources
+from ...domain.services.span_forwarder import SpanForwarder
 from ...domain.services.upkeep import Upkeep
 from ...ports.access_control import AccessControl
 from ...ports.clock import Clock
@@ -48,6 +49,8 @@ from ..rest.own_span_metrics import OwnSpanMetrics
 from ..rest.tls import TlsUses, tls_uses
 from ..rest.tls_metrics import TlsMetrics
 from .context import NodeContext
+from .guest_metrics import GuestMetrics
+from .guests import span_forwarder
 from .hooks import built_in_hooks
 from .inventory_metrics import InventoryMetrics
 from .metrics import node_metrics
@@ -217,6 +220,9 @@ class NodeWiring(containers.DeclarativeContainer):
         repository=repository,
         clock=clock,
     )
+    forwarder: providers.Provider[SpanForwarder | None] = providers.Singleton(
+        span_forwarder, settings, inventory, clock
+    )
     tls: providers.Provider[TlsUses] = providers.Singleton(tls_uses, settings.provided.tls)
     access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)
     metrics: providers.Provider[Metrics] = providers.Singleton(
@@ -228,6 +234,7 @@ class NodeWiring(containers.DeclarativeContainer):
             providers.Factory(AccessMetrics, access),
             providers.Factory(TlsMetrics, tls),
             providers.Factory(OwnSpanMetrics, spans),
+            providers.Factory(GuestMetrics, forwarder),
         ),
     )
     gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 from attrs import define
 
-from container_tracer.adapters.vsock.guest_connections import (
-    GuestListenSettings,
-    SocketGuestConnections,
-)
+from container_tracer.adapters.vsock.guest_connections import SocketGuestConnections
+from container_tracer.adapters.vsock.settings import GuestListenSettings
 from container_tracer.domain.model.guest_peer import GuestSocket
 from container_tracer.fakes.guest_connections import FakeGuestConnections
 from container_tracer.ports.guest_connections import GuestConnections

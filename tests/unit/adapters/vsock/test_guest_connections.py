@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from container_tracer.adapters.vsock.guest_connections import (
-    GuestListenSettings,
-    SocketGuestConnections,
-)
+from container_tracer.adapters.vsock.guest_connections import SocketGuestConnections
 from container_tracer.adapters.vsock.inotify import FolderWatch
+from container_tracer.adapters.vsock.settings import GuestListenSettings
 
 SECONDS = 5
 

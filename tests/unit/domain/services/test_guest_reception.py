@@ -9,7 +9,7 @@ from container_tracer.domain.model.guest_peer import GuestCid, GuestPeer, GuestS
 from container_tracer.domain.model.guest_slots import GuestSlots
 from container_tracer.domain.services.frame_room import FrameRoom
 from container_tracer.domain.services.guest_peers import GuestPeers
-from container_tracer.domain.services.guest_reception import GuestReception
+from container_tracer.domain.services.guest_reception import CROWDED_SECONDS, GuestReception
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.guest_connections import FakeGuestConnection, FakeGuestConnections
 from container_tracer.fakes.virtual_machines import FakeVirtualMachines
@@ -46,6 +46,13 @@ class KnownGuest:
 @define
 class KnownGuests:
     seen: list[KnownGuest] = field(factory=list)
+    crowded_for: int = 0
+    """How often it still says that it is crowded."""
+
+    @property
+    def is_crowded(self) -> bool:
+        self.crowded_for -= 1
+        return self.crowded_for >= 0
 
     def guest(self, peer: GuestPeer) -> KnownGuest:
         self.seen.append(KnownGuest(peer))
@@ -112,14 +119,14 @@ async def test_guests_are_heard_at_the_same_time(reception: Reception) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "end"),
+    ("parts", "end", "reason"),
     [
-        ((framed(b"lost")[:-1], b""), GuestEnd.CUT_SHORT),
-        (((2**60).to_bytes(8, "big"), b"more"), GuestEnd.TOO_LONG),
+        ((framed(b"lost")[:-1], b""), GuestEnd.CUT_SHORT, "incomplete"),
+        (((2**60).to_bytes(8, "big"), b"more"), GuestEnd.TOO_LONG, "too_long"),
     ],
 )
 async def test_a_broken_frame_is_counted_and_disturbs_nobody_else(
-    parts: tuple[bytes, ...], end: GuestEnd, reception: Reception
+    parts: tuple[bytes, ...], end: GuestEnd, reason: str, reception: Reception
 ) -> None:
     good = await reception.connect(box(1), framed(b"a"))
     bad = await reception.connect(box(2), framed(b"b"), *parts)
@@ -127,7 +134,7 @@ async def test_a_broken_frame_is_counted_and_disturbs_nobody_else(
     await reception.settle()
     assert reception.guests.seen[0].payloads == [b"a", b"c"]
     assert reception.guests.seen[1].payloads == [b"b"]
-    assert (reception.ends, reception.guests.seen[1].broken) == ({end: 1}, [end.value])
+    assert (reception.ends, reception.guests.seen[1].broken) == ({end: 1}, [reason])
     assert bad.closed
     assert not good.closed
 
@@ -140,7 +147,7 @@ async def test_a_connection_that_breaks_loses_the_frame_that_had_begun(
         connection.incoming.put_nowait(GuestLost("The connection broke."))
         await reception.settle()
     assert reception.ends == {GuestEnd.LOST: 2}
-    assert [one.broken for one in reception.guests.seen] == [[], ["lost"]]
+    assert [one.broken for one in reception.guests.seen] == [[], ["incomplete"]]
 
 
 async def test_a_guest_has_so_many_connections_and_all_have_so_many(reception: Reception) -> None:
@@ -189,6 +196,21 @@ async def test_long_frames_wait_for_each_other_and_short_ones_for_nobody(
     assert [len(payload) for payload in reception.guests.seen[1].payloads] == [MAX_BYTES]
     assert reception.service.room.held_bytes == 0
     assert not three.closed
+
+
+async def test_guests_wait_while_exporters_catch_up_but_not_for_ever(reception: Reception) -> None:
+    reception.guests.crowded_for = 10
+    await reception.connect(box(1), framed(b"a"))
+    await reception.connect(box(2), framed(b"b"))
+    assert [one.payloads for one in reception.guests.seen] == [[b"a"], [b"b"]]
+    assert reception.guests.crowded_for < 0
+    reception.guests.crowded_for = 1_000_000
+    before_ns = reception.service.clock.trace_ns()
+    await reception.connect(box(3), framed(b"c"), framed(b"d"))
+    for _ in range(10):
+        await reception.settle()
+    assert reception.guests.seen[2].payloads == [b"c", b"d"]
+    assert reception.service.clock.trace_ns() - before_ns >= 2 * CROWDED_SECONDS * 1e9
 
 
 async def test_what_is_sent_before_the_end_is_taken_and_the_rest_is_counted(
