@@ -42,6 +42,11 @@ MAX_VALUES = 4_000
 """So many attributes, events, links and items may a span have. An agent keeps 128 of each kind, and
 its events have fewer than ten attributes."""
 
+OURS = "container_tracer."
+"""What begins so is said by us, and by nobody else."""
+
+CLOCK_SET_BACK = "container_tracer.clock_set_back_ns"
+
 _INT64_END = 1 << 63
 _SECOND_NS = 1_000_000_000
 _SAMPLED_FLAG = 1
@@ -118,7 +123,7 @@ def agent_span(
     name: str,
     started_ns: int,
     ended_ns: int,
-    attributes: dict[str, AttributeValue],
+    attributes: AttributeMap,
     dropped_attributes: int,
     events: Sequence[SpanEvent],
     dropped_events: int,
@@ -130,14 +135,17 @@ def agent_span(
 ) -> AgentSpan:
     """Put a span together; raise `MalformedAgentSpan` if its ids are none.
 
-    Links that lead nowhere, which OpenTelemetry does not have, count as dropped. A guest's clock
-    may be set back while a span lasts: then it ends when it began, and says so.
+    Links that lead nowhere, which OpenTelemetry does not have, count as dropped; so do attributes
+    that only we may set. A guest's clock may be set back while a span lasts: then it ends when it
+    began, and says so.
     """
     if not context.trace_id or not context.span_id:
         missing = "span" if context.trace_id else "trace"
         raise MalformedAgentSpan(Malformation.NO_ID, f"its {missing} id is 0")
+    own = {name: value for name, value in attributes.items() if not name.startswith(OURS)}
+    forged = len(attributes) - len(own)
     if ended_ns < started_ns:
-        attributes["container_tracer.clock_set_back_ns"] = started_ns - ended_ns
+        own[CLOCK_SET_BACK] = started_ns - ended_ns
         ended_ns = started_ns
     kept = tuple([link for link in links if link is not None])
     span = SingleSpan(
@@ -149,12 +157,12 @@ def agent_span(
         trace_state=context.state,
         started_ns=started_ns,
         ended_ns=ended_ns,
-        attributes=attributes,
+        attributes=own,
         events=tuple(events),
         links=kept,
         status=status,
         status_message=status_message,
-        dropped_attributes=dropped_attributes,
+        dropped_attributes=dropped_attributes + forged,
         dropped_events=dropped_events,
         dropped_links=dropped_links + len(links) - len(kept),
     )

@@ -6,6 +6,7 @@ What the host knows counts; what the guest says of itself is added where that ta
 import re
 from collections.abc import Mapping
 
+from .agent_span import OURS
 from .guest_peer import GuestPeer
 from .pod import Pod
 from .single_span import AttributeMap, AttributeValue
@@ -17,7 +18,7 @@ MAX_TEXT_CHARACTERS = 256
 RESERVED_PREFIXES = (
     "cloud.",
     "container.",
-    "container_tracer.",
+    OURS,
     "host.",
     "k8s.",
     "otel.",

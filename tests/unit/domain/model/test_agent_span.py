@@ -15,6 +15,7 @@ import pytest
 from attrs import evolve
 
 from container_tracer.domain.model.agent_span import (
+    CLOCK_SET_BACK,
     MAX_VALUES,
     AgentSpan,
     Malformation,
@@ -179,7 +180,15 @@ class TestMeaning:
     ) -> None:
         read = read_agent_span(encode(sent(started_ns=100, ended_ns=30))).span
         assert (read.started_ns, read.ended_ns) == (100, 100)
-        assert read.attributes == {"container_tracer.clock_set_back_ns": 70}
+        assert read.attributes == {CLOCK_SET_BACK: 70}
+
+    @pytest.mark.parametrize("encode", ENCODINGS)
+    def test_an_agent_cannot_say_what_only_we_say(
+        self, encode: Callable[[AgentSpan], bytes]
+    ) -> None:
+        forged = {"container_tracer.synthetic": True, "busy_ns": 1, CLOCK_SET_BACK: 2}
+        read = read_agent_span(encode(sent(attributes=forged, dropped_attributes=3))).span
+        assert (read.attributes, read.dropped_attributes) == ({"busy_ns": 1}, 5)
 
     def test_a_link_that_leads_nowhere_counts_as_dropped(self) -> None:
         def change(it: Document) -> None:
