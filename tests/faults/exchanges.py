@@ -26,6 +26,9 @@ class Fault(Enum):
     ANSWERS_TWICE = "says once more what it has said, at once"
 
 
+SILENCE = {Fault.IGNORES: 0.5, Fault.SWALLOWS_ANSWER: 0.5}
+
+
 @define(eq=False)
 class Exchange:
     """A request and its answer.
@@ -64,6 +67,11 @@ class Exchanges:
 
     def answer(self, exchange: Exchange, *, cut: bool = False) -> None:
         exchange.answered, exchange.cut = self.clock(), cut
+
+    @property
+    def hushed(self) -> bool:
+        """Tell whether nobody gets an answer any more."""
+        return self.faults is SILENCE
 
     @property
     def done(self) -> list[str]:

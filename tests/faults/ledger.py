@@ -7,7 +7,7 @@ from typing import TypeAlias
 from attrs import define, field, frozen
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from container_tracer.fakes.jaeger_collector import read_batch
+from container_tracer.fakes.jaeger_collector import CollectedSpan, read_batch
 from tests.collectors import Received, Reply
 
 from .exchanges import MARK, Exchange, Exchanges
@@ -49,13 +49,17 @@ def read_otlp(body: bytes) -> list[SentSpan]:
 
 def read_jaeger(body: bytes) -> list[SentSpan]:
     """Read a request with Jaeger's own code."""
+    return sent_to_jaeger(read_batch(body))
+
+
+def sent_to_jaeger(spans: Sequence[CollectedSpan]) -> list[SentSpan]:
     return [
         SentSpan(
             key=(span.trace_id.to_bytes(16, "big"), span.span_id.to_bytes(8, "big")),
             call=bool(span.parent_id),
             start_us=span.start_us,
         )
-        for span in read_batch(body)
+        for span in spans
     ]
 
 
@@ -73,6 +77,7 @@ class Arrival:
     taken: Sequence[SentSpan]
     reported: Sequence[SentSpan]
     final: bool
+    asked_seconds: float = 0.0
 
     @property
     def known(self) -> Sequence[SentSpan]:
@@ -105,6 +110,7 @@ class Ledger(Received):
             taken=taken,
             reported=reported,
             final=reply.behaviour in FINAL and not reply.message.startswith(CANNOT_NOW),
+            asked_seconds=reply.number if reply.behaviour == "busy for" else 0.0,
         )
         self.arrivals.append(arrival)
         return reply
@@ -142,6 +148,16 @@ class Ledger(Received):
                 final.update(keys)
         assert all(count <= unanswered[key] + 1 for key, count in times.items())
         return sum(count - 1 for count in times.values())
+
+    def check_patience(self, haste: float) -> None:
+        """Let nobody come back before he was asked to; his pauses are so many times shorter."""
+        every = self.exchanges.every
+        for one in self.arrivals:
+            following = every[one.exchange.number + 1 :][:1]
+            if one.asked_seconds and self._answered(one) and following:
+                assert one.exchange.answered is not None
+                pause = following[0].began - one.exchange.answered
+                assert pause > one.asked_seconds / haste - 0.002
 
     def _answered(self, one: Arrival) -> bool:
         answered = one.exchange.answered

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import define, evolve
 
 from container_tracer.adapters.system.clock import SystemClock
-from container_tracer.domain.model.single_span import SingleSpan
+from container_tracer.domain.model.single_span import SingleSpan, SpanOrigin
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.stats import ExporterStats
 from container_tracer.domain.services import delivery as delivery_module
@@ -16,12 +16,12 @@ from container_tracer.domain.services.deliveries import Deliveries
 from container_tracer.domain.services.single_span_delivery import SingleSpanDelivery
 from container_tracer.fakes.spans import NOON_NS, many_spans
 
-from .exchanges import Fault
+from .exchanges import SILENCE
 from .wires import Run
 
-SPANS = 1_600
+SPANS = 1_400
 SINGLE_SPANS = 300
-UNREST_SECONDS = 2
+UNREST_SECONDS = 1.2
 HASTE = 100
 """Pauses are so many times shorter than they say."""
 
@@ -46,6 +46,9 @@ EVENTS_BY_START: Mapping[int, int] = dict(
         strict=True,
     )
 )
+
+
+ORIGINS = (None, SpanOrigin(attributes={"service.name": "kata-agent"}))
 
 
 @define(eq=False)
@@ -93,7 +96,7 @@ class Session:
         least, most = self.known(doubtful=False), self.known(doubtful=True)
         assert least[0] <= self.counts.delivered_spans <= most[0]
         assert least[1] <= self.counts.delivered <= most[1]
-        self.run.ledger.check_twice()
+        check_books(self.run)
 
 
 @define(eq=False)
@@ -129,7 +132,13 @@ class Singles:
         known = [len(self.run.ledger.known(doubtful=doubtful)) for doubtful in (False, True)]
         assert self.delivery.pending == 0
         assert known[0] <= self.delivery.delivered <= known[1]
-        self.run.ledger.check_twice()
+        check_books(self.run)
+
+
+def check_books(run: Run) -> None:
+    run.ledger.check_twice()
+    if not run.ends_in_silence:
+        run.ledger.check_patience(HASTE)
 
 
 def single_span(number: int) -> SingleSpan:
@@ -140,6 +149,7 @@ def single_span(number: int) -> SingleSpan:
         parent_span_id=b"\2" * 8,
         started_ns=NOON_NS + number,
         ended_ns=NOON_NS + number + 1,
+        origin=ORIGINS[number % len(ORIGINS)],
     )
 
 
@@ -157,9 +167,11 @@ async def under_load(run: Run, offer: Callable[[], None], load: "Session | Singl
 
 async def silence(run: Run, load: "Session | Singles") -> None:
     """Let nobody get an answer any more, and somebody wait for one."""
-    run.exchanges.faults = {Fault.IGNORES: 0.5, Fault.SWALLOWS_ANSWER: 0.5}
-    hushed = len(run.exchanges.every)
-    await until(lambda: len(run.exchanges.every) > hushed or not load.pending, load.check)
+    run.exchanges.faults = SILENCE
+    hushed, deadline = len(run.exchanges.every), time.monotonic() + 0.5
+    await until(
+        lambda: len(run.exchanges.every) > hushed or time.monotonic() > deadline, load.check
+    )
 
 
 async def until(condition: Callable[[], bool], check: Callable[[], None]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define, frozen
 
+from container_tracer.adapters.jaeger.agent import AgentAddress
 from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.adapters.jaeger.single_spans import JaegerSingleSpanExporter
 from container_tracer.adapters.jaeger.span_exporter import JaegerSpanExporter
@@ -21,6 +22,7 @@ from container_tracer.ports.single_span_exporter import SingleSpanExporter
 from container_tracer.ports.span_exporter import SpanExporter
 from tests.collectors import Reply, grpc_collector, http_collector
 
+from .agent import flaky_agent, read_jaeger_packet
 from .exchanges import Exchanges, Fault
 from .ledger import CANNOT_NOW, Ledger, ReadRequest, read_jaeger, read_otlp
 from .proxy import Relay, fault_proxy, http1, http2
@@ -59,12 +61,22 @@ class Wire:
     """A protocol, with everything that speaks it."""
 
     name: str
-    collector: Callable[[Any], AbstractAsyncContextManager[str]]
-    relay: Relay
+    listening: Callable[[Ledger], AbstractAsyncContextManager[str]]
     read: ReadRequest
     refusals: Mapping[Reply, float]
     exporter: Callable[[str], SpanExporter]
     single: Callable[[str], SingleSpanExporter]
+
+
+def behind_proxy(
+    collector: Callable[[Any], AbstractAsyncContextManager[str]], relay: Relay
+) -> Callable[[Ledger], AbstractAsyncContextManager[str]]:
+    @asynccontextmanager
+    async def listening(ledger: Ledger) -> AsyncIterator[str]:
+        async with collector(ledger) as url, fault_proxy(ledger.exchanges, relay, url) as proxy:
+            yield proxy
+
+    return listening
 
 
 def otlp_settings(protocol: OtlpProtocol, url: str) -> OtlpSettings:
@@ -74,8 +86,7 @@ def otlp_settings(protocol: OtlpProtocol, url: str) -> OtlpSettings:
 def otlp(protocol: OtlpProtocol, collector: Any, relay: Relay) -> Wire:
     return Wire(
         name=f"otlp {protocol}",
-        collector=collector,
-        relay=relay,
+        listening=behind_proxy(collector, relay),
         read=read_otlp,
         refusals=OTLP_REFUSALS,
         exporter=lambda url: OtlpSpanExporter(
@@ -89,13 +100,17 @@ def otlp(protocol: OtlpProtocol, collector: Any, relay: Relay) -> Wire:
     )
 
 
+def agent_address(url: str) -> AgentAddress:
+    host, _, port = url.removeprefix("udp://").rpartition(":")
+    return AgentAddress(host=host, port=int(port))
+
+
 WIRES = [
     otlp("http/protobuf", http_collector, http1),
     otlp("grpc", grpc_collector, http2),
     Wire(
         name="jaeger",
-        collector=http_collector,
-        relay=http1,
+        listening=behind_proxy(http_collector, http1),
         read=read_jaeger,
         refusals=JAEGER_REFUSALS,
         exporter=lambda url: JaegerSpanExporter(
@@ -105,7 +120,20 @@ WIRES = [
             address=CollectorAddress(url=url), resource=ServiceResource()
         ),
     ),
+    Wire(
+        name="jaeger agent",
+        listening=flaky_agent,
+        read=read_jaeger_packet,
+        refusals={},
+        exporter=lambda url: JaegerSpanExporter(
+            address=agent_address(url), resource=ServiceResource()
+        ),
+        single=lambda url: JaegerSingleSpanExporter(
+            address=agent_address(url), resource=ServiceResource()
+        ),
+    ),
 ]
+PROXIED = WIRES[:3]
 
 
 @define(eq=False)
@@ -146,10 +174,7 @@ async def begun(wire: Wire, seed: int) -> AsyncIterator[Run]:
         refusals=wire.refusals,
         patience_seconds=TIMEOUT_SECONDS / 2,
     )
-    async with (
-        wire.collector(ledger) as collector,
-        fault_proxy(exchanges, wire.relay, collector) as url,
-    ):
+    async with wire.listening(ledger) as url:
         try:
             yield Run(wire, seed, exchanges, ledger, url)
         except Exception as error:
