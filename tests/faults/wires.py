@@ -105,35 +105,32 @@ def agent_address(url: str) -> AgentAddress:
     return AgentAddress(host=host, port=int(port))
 
 
-WIRES = [
-    otlp("http/protobuf", http_collector, http1),
-    otlp("grpc", grpc_collector, http2),
-    Wire(
-        name="jaeger",
-        listening=behind_proxy(http_collector, http1),
-        read=read_jaeger,
-        refusals=JAEGER_REFUSALS,
-        exporter=lambda url: JaegerSpanExporter(
-            address=CollectorAddress(url=url), resource=ServiceResource()
-        ),
-        single=lambda url: JaegerSingleSpanExporter(
-            address=CollectorAddress(url=url), resource=ServiceResource()
-        ),
+OTLP_HTTP = otlp("http/protobuf", http_collector, http1)
+OTLP_GRPC = otlp("grpc", grpc_collector, http2)
+JAEGER = Wire(
+    name="jaeger",
+    listening=behind_proxy(http_collector, http1),
+    read=read_jaeger,
+    refusals=JAEGER_REFUSALS,
+    exporter=lambda url: JaegerSpanExporter(
+        address=CollectorAddress(url=url), resource=ServiceResource()
     ),
-    Wire(
-        name="jaeger agent",
-        listening=flaky_agent,
-        read=read_jaeger_packet,
-        refusals={},
-        exporter=lambda url: JaegerSpanExporter(
-            address=agent_address(url), resource=ServiceResource()
-        ),
-        single=lambda url: JaegerSingleSpanExporter(
-            address=agent_address(url), resource=ServiceResource()
-        ),
+    single=lambda url: JaegerSingleSpanExporter(
+        address=CollectorAddress(url=url), resource=ServiceResource()
     ),
-]
-PROXIED = WIRES[:3]
+)
+JAEGER_AGENT = Wire(
+    name="jaeger agent",
+    listening=flaky_agent,
+    read=read_jaeger_packet,
+    refusals={},
+    exporter=lambda url: JaegerSpanExporter(address=agent_address(url), resource=ServiceResource()),
+    single=lambda url: JaegerSingleSpanExporter(
+        address=agent_address(url), resource=ServiceResource()
+    ),
+)
+PROXIED = [OTLP_HTTP, OTLP_GRPC, JAEGER]
+WIRES = [*PROXIED, JAEGER_AGENT]
 
 
 @define(eq=False)
@@ -166,13 +163,20 @@ class Run:
 
 
 @asynccontextmanager
-async def begun(wire: Wire, seed: int) -> AsyncIterator[Run]:
-    exchanges = Exchanges(asyncio.get_running_loop().time, seed, FAULTS)
+async def begun(
+    wire: Wire,
+    seed: int,
+    *,
+    faults: Mapping[Fault, float] = FAULTS,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> AsyncIterator[Run]:
+    """Let things fail by chance; `timeout_seconds` is how long senders wait for an answer."""
+    exchanges = Exchanges(asyncio.get_running_loop().time, seed, faults)
     ledger = Ledger(
         exchanges=exchanges,
         read=wire.read,
         refusals=wire.refusals,
-        patience_seconds=TIMEOUT_SECONDS / 2,
+        patience_seconds=timeout_seconds / 2,
     )
     async with wire.listening(ledger) as url:
         try:

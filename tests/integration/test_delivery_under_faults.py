@@ -29,7 +29,7 @@ from container_tracer.ports.span_exporter import TraceContext
 from tests.faults.exchanges import Exchange, Fault
 from tests.faults.loads import HastyClock, Session, Singles, silence, single_span, under_load, until
 from tests.faults.proxy import read_message
-from tests.faults.wires import PROXIED, TIMEOUT_SECONDS, WIRES, Run, Wire, begun
+from tests.faults.wires import JAEGER, OTLP_HTTP, PROXIED, TIMEOUT_SECONDS, WIRES, Run, Wire, begun
 
 PART_SPANS = 60
 ENDED_NS = NOON_NS + 10**9
@@ -161,9 +161,9 @@ async def test_a_connection_that_is_of_no_use_is_given_up_for_another(
 
 
 @pytest.mark.parametrize(("times", "connections"), [(1, 1), (2, 3)])
-@pytest.mark.parametrize("name", ["otlp http/protobuf", "jaeger"])
+@pytest.mark.parametrize("wire", [OTLP_HTTP, JAEGER], ids=lambda one: one.name)
 async def test_what_is_said_unasked_is_no_answer_to_the_next_request(
-    name: str, times: int, connections: int
+    wire: Wire, times: int, connections: int
 ) -> None:
     requests: list[int] = []
     accepted = count()
@@ -178,7 +178,6 @@ async def test_what_is_said_unasked_is_no_answer_to_the_next_request(
                     await asyncio.sleep(0.02)
         writer.close()
 
-    (wire,) = [one for one in WIRES if one.name == name]
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         exporter = wire.single(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         for number in range(3):
