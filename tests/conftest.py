@@ -2,9 +2,11 @@
 
 import gzip
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,23 @@ def _why_no_kernel() -> str:
     return ""
 
 
+@cache
+def _why_no_vsock() -> str:
+    """Say why no program here can reach another over VSOCK, or return the empty string."""
+    try:
+        with (
+            socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as listener,
+            socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as client,
+        ):
+            listener.bind((socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY))
+            listener.listen()
+            client.settimeout(0.2)
+            client.connect((1, listener.getsockname()[1]))
+    except OSError as error:
+        return f"this kernel has no VSOCK loopback (module vsock_loopback): {error}"
+    return ""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Mount tracefs once for all workers, if it is not mounted and can be."""
     if hasattr(config, "workerinput") or os.geteuid() != 0 or not TRACEFS.is_dir():
@@ -51,7 +70,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 _MOUNTED = pytest.StashKey[bool]()
 
 
-_WHY_NOT = {"kernel": _why_no_kernel, "containerd": why_no_containerd}
+_WHY_NOT = {
+    "kernel": _why_no_kernel,
+    "containerd": why_no_containerd,
+    "vsock": _why_no_vsock,
+}
 """By marker, what says why this machine has not what the marked tests need."""
 
 

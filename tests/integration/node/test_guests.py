@@ -1,20 +1,27 @@
 """The node as a program that hears virtual machines, over the sockets of their monitors."""
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import frozen
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from container_tracer.adapters.vsock.listening import vsock_listener
 from container_tracer.domain.model.agent_span import AgentSpan
 from container_tracer.domain.model.single_span import SingleSpan
 from container_tracer.fakes.agent_span import agent_bincode, agent_json, frame
 from container_tracer.fakes.guest_agent import FakeGuestAgent
+from container_tracer.ports.errors import GuestsUnreachable
 from tests.collectors import Received, attributes, beside, http_collector
 
 from .conftest import Node, StartNode, wait_for
@@ -37,6 +44,9 @@ BROKEN = {
     423: TOO_LONG,
 }
 """By number of the frame, what a guest sends in its place."""
+
+EXPORTED = 'exported_spans_total{{exporter="otlp",fate="{}"}}'
+VMADDR_CID_LOCAL = 1
 
 HANGS_UP_AFTER = (323, 423)
 
@@ -83,9 +93,7 @@ class Guest:
             else:
                 yield frame(write(AgentSpan(span=self.span(number), resource={})))
 
-    async def run(self, run_path: Path) -> None:
-        monitor = self.monitor(run_path)
-        agent = FakeGuestAgent(monitor.with_name(f"{monitor.name}_10240"))
+    async def run(self, agent: FakeGuestAgent) -> None:
         for number, data in enumerate(self.frames()):
             await agent.send(data)
             if number in HANGS_UP_AFTER:
@@ -125,69 +133,144 @@ def numbers(node: Node) -> Counter[str]:
     return Counter({name: int(float(value)) for name, value in pairs})
 
 
-def test_what_200_guests_send_at_once_arrives_and_what_is_broken_is_counted(
-    start_node: StartNode, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    received, guests = Received(), [Guest(number) for number in range(1, GUESTS + 1)]
-    hostile = socket_folder / "kata/hostile/ch-vm.sock"
-    with beside(http_collector(received)) as url:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-        node = start_node(
-            *("--span-forwarder", "--span-forwarder-vsock", "off"),
-            *("--run-path", str(socket_folder), "--trace-exporter", "otlp"),
-        )
-        for guest in guests:
-            make_monitor(guest.monitor(socket_folder))
-        make_monitor(hostile)
-        wait_for(lambda: numbers(node)["places"] == GUESTS + 1, "sockets beside the monitors")
-
-        async def run() -> None:
-            annoying = annoy(hostile.with_name("ch-vm.sock_10240"))
-            await asyncio.gather(annoying, *(guest.run(socket_folder) for guest in guests))
-
-        asyncio.run(run())
-        good = GUESTS * (FRAMES - len(BROKEN))
-        exported = 'exported_spans_total{{exporter="otlp",fate="{}"}}'
-        wait_for(lambda: numbers(node)[exported.format("delivered")] == good, "all spans", 60)
-        found = numbers(node)
+@contextmanager
+def forwarding(start_node: StartNode, received: Received, *flags: str) -> Iterator[Node]:
+    """Have a node that exports what guests send to a collector; it ends well."""
+    with pytest.MonkeyPatch.context() as patch, beside(http_collector(received)) as url:
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        patch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
+        node = start_node("--span-forwarder", "--trace-exporter", "otlp", *flags)
+        yield node
         assert node.stop() < 5
-    assert not list(socket_folder.rglob("*_10240"))
 
-    wanted = {
+
+def arrived(received: Received) -> dict[bytes, tuple[dict[str, Any], Span]]:
+    """Return what was exported by the ids of spans, with the attributes of its resource."""
+    groups = [group for request in received.taken for group in request.resource_spans]
+    found = [
+        (attributes(group.resource.attributes), span)
+        for group in groups
+        if group.resource.attributes[0].value.string_value == "kata-agent"
+        for scope in group.scope_spans
+        for span in scope.spans
+    ]
+    by_id = {span.span_id: (resource, span) for resource, span in found}
+    assert len(by_id) == len(found), "some were exported twice"
+    return by_id
+
+
+def check(guest: Guest, number: int, span: Span) -> None:
+    """See whether what has arrived is what was sent."""
+    sent = guest.span(number)
+    assert (span.name, span.trace_id) == (sent.name, sent.trace_id)
+    assert span.parent_span_id == sent.parent_span_id
+    assert (span.start_time_unix_nano, span.end_time_unix_nano) == (sent.started_ns, sent.ended_ns)
+    said = {"busy_ns": number, "req": "redacted (15 bytes)"}
+    assert attributes(span.attributes) == said
+
+
+def balance(found: Counter[str], good: int) -> Counter[str]:
+    """See whether the numbers add up; return those of malformed frames, by reason."""
+    start, end = 'malformed_frames_total{reason="', '"}'
+    malformed = Counter(
+        {
+            name.removeprefix(start).removesuffix(end): count
+            for name, count in found.items()
+            if name.startswith(start)
+        }
+    )
+    assert found["frames_total"] == good + malformed.total()
+    assert (found["spans_total"], found["sampled_out_spans_total"]) == (good, 0)
+    assert found[EXPORTED.format("delivered")] == good
+    assert found[EXPORTED.format("dropped")] == 0
+    assert found['pending_spans{exporter="otlp"}'] == 0
+    return malformed
+
+
+def sent_well(guests: Sequence[Guest]) -> dict[bytes, tuple[Guest, int]]:
+    """Return all that must arrive, by the ids of spans."""
+    return {
         guest.ids(number)[1]: (guest, number)
         for guest in guests
         for number in range(FRAMES)
         if number not in BROKEN
     }
-    arrived = [
-        (attributes(group.resource.attributes), scope.spans)
-        for request in received.taken
-        for group in request.resource_spans
-        for scope in group.scope_spans
-    ]
-    assert Counter(span.span_id for _, spans in arrived for span in spans) == Counter(wanted.keys())
-    for resource, spans in arrived:
-        assert resource["service.name"] == "kata-agent"
-        for span in spans:
-            guest, number = wanted[span.span_id]
-            assert resource["container_tracer.sandbox.id"] == guest.sandbox
-            _check(span, guest.span(number))
 
-    malformed = {name: count for name, count in found.items() if name.startswith("malformed_")}
-    assert found["frames_total"] == good + sum(malformed.values())
-    assert (found["spans_total"], found["pending_spans"]) == (good, 0)
-    assert found[exported.format("dropped")] == 0
-    assert sum(malformed.values()) > GUESTS * len(BROKEN), "those of the hostile one too"
-    assert found['malformed_frames_total{reason="too_long"}'] >= GUESTS
-    assert found['malformed_frames_total{reason="incomplete"}'] >= GUESTS
+
+def test_what_200_guests_send_at_once_arrives_and_what_is_broken_is_counted(
+    start_node: StartNode, socket_folder: Path
+) -> None:
+    received, guests = Received(), [Guest(number) for number in range(1, GUESTS + 1)]
+    monitors = [guest.monitor(socket_folder) for guest in guests]
+    hostile = socket_folder / "kata/hostile/ch-vm.sock"
+    wanted = sent_well(guests)
+    flags = ("--span-forwarder-vsock", "off", "--run-path", str(socket_folder))
+    with forwarding(start_node, received, *flags) as node:
+        for monitor in (*monitors, hostile):
+            make_monitor(monitor)
+        wait_for(lambda: numbers(node)["places"] == GUESTS + 1, "sockets beside the monitors")
+        agents = [FakeGuestAgent(one.with_name(f"{one.name}_10240")) for one in monitors]
+
+        async def run() -> None:
+            annoying = annoy(hostile.with_name("ch-vm.sock_10240"))
+            all_good = (guest.run(agent) for guest, agent in zip(guests, agents, strict=True))
+            await asyncio.gather(annoying, *all_good)
+
+        asyncio.run(run())
+        delivered = EXPORTED.format("delivered")
+        wait_for(lambda: numbers(node)[delivered] == len(wanted), "all spans", 60)
+        found = numbers(node)
+    assert not list(socket_folder.rglob("*_10240"))
+
+    spans = arrived(received)
+    assert spans.keys() == wanted.keys()
+    for span_id, (guest, number) in wanted.items():
+        resource, span = spans[span_id]
+        assert resource["container_tracer.sandbox.id"] == guest.sandbox
+        check(guest, number, span)
+    malformed = balance(found, len(wanted))
+    assert malformed.total() > GUESTS * len(BROKEN), "those of the hostile one too"
+    assert malformed["too_long"] >= GUESTS
+    assert malformed["incomplete"] >= GUESTS
     assert found["refused_connections_total"] > 100, "the hostile one's"
 
 
-def _check(span: Span, sent: SingleSpan) -> None:
-    """See whether what has arrived is what was sent."""
-    assert (span.name, span.trace_id) == (sent.name, sent.trace_id)
-    assert span.parent_span_id == sent.parent_span_id
-    assert (span.start_time_unix_nano, span.end_time_unix_nano) == (sent.started_ns, sent.ended_ns)
-    said = {"busy_ns": sent.attributes["busy_ns"], "req": "redacted (15 bytes)"}
-    assert attributes(span.attributes) == said
+@pytest.mark.vsock
+def test_what_guests_send_over_vsock_arrives_too(start_node: StartNode, tmp_path: Path) -> None:
+    received, guests = Received(), [Guest(1), Guest(2)]
+    wanted = sent_well(guests)
+    port = 20_000 + os.getpid()
+    flags = ("--span-forwarder-vsock", "on", "--span-forwarder-port", str(port))
+    with forwarding(start_node, received, "--run-path", str(tmp_path), *flags) as node:
+
+        async def run() -> None:
+            agents = [FakeGuestAgent(cid=VMADDR_CID_LOCAL, port=port) for _ in guests]
+            all_good = (guest.run(agent) for guest, agent in zip(guests, agents, strict=True))
+            await asyncio.gather(*all_good)
+
+        asyncio.run(run())
+        delivered = EXPORTED.format("delivered")
+        wait_for(lambda: numbers(node)[delivered] == len(wanted), "all spans", 60)
+        found = numbers(node)
+    spans = arrived(received)
+    assert spans.keys() == wanted.keys()
+    for span_id, (guest, number) in wanted.items():
+        resource, span = spans[span_id]
+        assert resource["container_tracer.guest.address"] == f"vsock:{VMADDR_CID_LOCAL}"
+        check(guest, number, span)
+    assert balance(found, len(wanted)).total() == len(guests) * len(BROKEN)
+
+
+def test_where_vsock_must_be_and_cannot_be_nothing_is_started(socket_folder: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "container_tracer.entrypoints.node", "--span-forwarder"),
+        *("--address", f"unix:{socket_folder}/api", "--run-path", str(socket_folder)),
+        *("--span-forwarder-vsock", "on", "--span-forwarder-port", "10243"),
+    ]
+    with ExitStack() as stack:
+        with suppress(GuestsUnreachable):  # where there is no VSOCK at all
+            stack.enter_context(vsock_listener(10243))
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "VSOCK port 10243 cannot be listened to" in ended.stderr
+    assert not list(socket_folder.iterdir())
