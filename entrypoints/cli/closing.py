@@ -30,6 +30,8 @@ def _seen(tally: Tally, numbers: Statistics) -> str:
     parts = [f"{_count(tally.spans, 'span')} shown, of {_count(numbers.attributed, 'event')}"]
     if numbers.filtered_out:
         parts.append(f"filtered out: {_count(numbers.filtered_out, 'event')}")
+    if numbers.sampled_out:
+        parts.append(f"sampled out: {_count(numbers.sampled_out, 'event')}")
     if numbers.incomplete_spans:
         parts.append(f"incomplete: {_count(numbers.incomplete_spans, 'span')}")
     return "; ".join(parts)

@@ -184,6 +184,7 @@ def session_lines(session: Session) -> list[str]:
         "Ended": session.ended,
         "Spans": f"{numbers.spans:,} ({numbers.incomplete_spans:,} incomplete)",
         "Events": f"{numbers.attributed:,}, of which filtered out {numbers.filtered_out:,}",
+        "Sampled": _sampled(session),
         "Lost": f"{numbers.lost:,} events in the kernel, {numbers.dropped:,} by exporters",
         "Written": ", ".join(session.outputs),
         "Error": "; ".join(session.errors),
@@ -201,6 +202,13 @@ def session_lines(session: Session) -> list[str]:
 def _gone(session: Session) -> str:
     number = session.ended_container_count
     return f"{number:,} container{'' if number == 1 else 's'}" if number else ""
+
+
+def _sampled(session: Session) -> str:
+    if session.sample_rate in ("", "always"):
+        return ""
+    percent = "" if session.sample_rate == "never" else " percent"
+    return f"{session.sample_rate}{percent}; {session.statistics.sampled_out:,} events left out"
 
 
 def _shorter_time(time: str) -> str:

@@ -97,6 +97,7 @@ def test_words_may_stand_among_options_and_all_behind_two_dashes_is_the_hooks() 
         (("trace", "a", "b", "--duration", "soon"), "'soon' is no duration"),
         (("trace", "a", "b", "--duration", "0"), "no time at all"),
         (("trace", "a", "b", "--max-events", "0"), "'0' is no number from 1"),
+        (("trace", "a", "b", "--sample-rate", "50%"), "'50%' is neither always, never, nor"),
         (("top", "--sort", "name"), "invalid choice: 'name'"),
         (("top", "--interval", "0"), "0.1 to 86400"),
         (("top", "--interval", "nan"), "0.1 to 86400"),

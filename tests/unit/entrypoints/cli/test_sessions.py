@@ -47,6 +47,16 @@ async def test_a_session_that_waits_is_shown_so_with_what_it_had(
     assert "  Gone:       1,200 containers" in shown
 
 
+async def test_a_session_that_exports_a_part_is_shown_so(commands: Any, tracer_api: Any) -> None:
+    await commands.run("trace", "shop", "trace_syscalls", "--keep", "--sample-rate", "12.50")
+    ((name, session),) = tracer_api.sessions.items()
+    (body,) = (body for method, _, body in tracer_api.asked if method == "POST")
+    assert body["sample-rate"] == "12.5"
+    session |= {"SampleRate": "12.5", "Statistics": {"SampledOut": 1200}}
+    shown = (await commands.run("sessions", "show", name)).out.splitlines()
+    assert "  Sampled:    12.5 percent; 1,200 events left out" in shown
+
+
 async def test_session_documents_are_those_of_the_api(commands: Any, tracer_api: Any) -> None:
     await commands.run("trace", "shop", "trace_syscalls", "--keep", "-o", "json")
     assert json.loads(commands.out.getvalue()) == tracer_api.sessions

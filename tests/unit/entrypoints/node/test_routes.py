@@ -8,6 +8,7 @@ from yarl import URL
 
 from container_tracer.domain.model.hook import HookCatalogue
 from container_tracer.domain.model.pod import Container, Pod
+from container_tracer.domain.model.sampling import SampleRate
 from container_tracer.domain.model.session import SessionState
 from container_tracer.domain.model.session_request import (
     HookUnavailable,
@@ -485,6 +486,19 @@ async def test_a_session_says_what_trace_it_is_in(node: Any) -> None:
     node.sessions.kept[session_id].trace_id = CALLER.trace_id
     answer = await node.ask("GET", f"/v1/trace-session/{session_id}")
     assert answer.json[session_id]["TraceId"] == TRACE
+
+
+async def test_a_session_says_how_much_of_it_is_exported(node: Any) -> None:
+    for given, rate in ((12.5, 12.5), ("NEVER", 0), ("100", 100)):
+        assert (await node.create(**{"sample-rate": given})).status == 201
+        assert node.sessions.asked[-1].sample_rate == SampleRate(rate)
+    (session_id,) = (answer := await node.create()).json
+    assert node.sessions.asked[-1].sample_rate is None
+    assert answer.json[session_id]["SampleRate"] == "always"
+    node.sessions.kept[session_id].sample_rate = SampleRate(12.5)
+    answer = await node.ask("GET", f"/v1/trace-session/{session_id}")
+    assert answer.json[session_id]["SampleRate"] == "12.5"
+    assert (await node.create(**{"sample-rate": 101})).status == 400
 
 
 async def test_sessions_of_a_group_are_asked_for_changed_and_deleted_by_its_id(node: Any) -> None:
