@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 _MOUNTED = pytest.StashKey[bool]()
 
 
-_WHY_NOT = {
+_WHY_NOT: Mapping[str, Callable[[], str]] = {
     "kernel": _why_no_kernel,
     "containerd": why_no_containerd,
     "vsock": _why_no_vsock,
