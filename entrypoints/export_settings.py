@@ -3,6 +3,7 @@
 # ruff: noqa: RUF009 - `option` makes a field, as attrs.field does
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from attrs import Factory, evolve, frozen
@@ -74,6 +75,15 @@ class ExportSettings:
 
     named_exporters: tuple[str, ...] = ()
     """Those of `exporters` that somebody asked for: there a program's own spans go, too."""
+
+    trace_file_directory: Path = option(
+        "--trace-file-directory",
+        "TRACER_FILE_DIRECTORY",
+        default=Path("/var/lib/container-tracer/traces"),
+        parse=last(values.path),
+        meaning="where file exporters write; made when needed",
+    )
+    """Where file exporters write; it need not exist yet."""
 
     jaeger_url: str = option(
         "--jaeger-endpoint",

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 from .. import __version__
+from ..adapters.files.file_format import FILE_FORMATS
 from ..domain.services.found_collector import FoundCollector
 from ..ports.single_span_exporter import SingleSpanExporter
 from .export_settings import ExportSettings
+
+SINGLE_SPANS = "spans"
+"""The directory, among the files of sessions, for those of single spans."""
 
 if TYPE_CHECKING:
     from ..adapters.jaeger.sender import JaegerAddress
@@ -63,6 +67,23 @@ def _console(
     return ConsoleSingleSpanExporter(sys.stdout, settings.tags)
 
 
+def _file(name: str) -> "_Make":
+    def make(
+        settings: ExportSettings, _node: str, _found: FoundCollector | None
+    ) -> SingleSpanExporter:
+        from ..adapters.files.single_spans import FileSingleSpanExporter  # noqa: PLC0415 - see the module
+
+        return FileSingleSpanExporter(
+            directory=settings.trace_file_directory / SINGLE_SPANS,
+            format=FILE_FORMATS[name],
+            service_name=settings.service_name,
+            tags=settings.tags,
+            name=name,
+        )
+
+    return make
+
+
 def _jaeger(
     settings: ExportSettings, node: str, found: FoundCollector | None
 ) -> SingleSpanExporter:
@@ -85,6 +106,7 @@ _Make: TypeAlias = Callable[[ExportSettings, str, FoundCollector | None], Single
 
 _OWN_SPANS: Mapping[str, _Make] = {
     "console": _console,
+    **{name: _file(name) for name in FILE_FORMATS},
     "jaeger": _jaeger,
     "otlp": _otlp,
 }

@@ -21,4 +21,7 @@ class SingleSpanExporter(Protocol):
         """
 
     async def close(self) -> None:
-        """Hang up; again is harmless."""
+        """Hang up; again is harmless.
+
+        Raises `ExportFailed` if what was delivered may be lost all the same.
+        """

@@ -3,19 +3,17 @@
 import asyncio
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from attrs import define, field
 
-from ...domain.model.span_text import SECOND_NS, json_lines, task_names, trace_events
+from ...domain.model.span_text import json_lines, task_names, trace_events
 from ...domain.model.spans import SpanBatch
 from ...domain.model.tags import NO_TAGS, Tags
 from ...ports.span_exporter import TraceContext
+from .file_format import FileFormat, midnight_ns
 from .trace_file import TraceFile
-
-FileFormat: TypeAlias = Literal["perfetto", "jsonl"]
 
 NAMED_TASKS_KEPT = 65_536
 """Tasks remembered as named, per file; beyond, names are written again, which does no harm."""
@@ -115,10 +113,4 @@ class FileSpanExporter:
             file = TraceFile.create(stem.with_name(f"{stem.name}.jsonl"))
             return FileSink(file, JsonLinesDocument(file, self.node, self.tags).append)
         file = TraceFile.create(stem.with_name(f"{stem.name}.json"), head=b"[\n", tail=b"\n]\n")
-        return FileSink(file, TraceEventsDocument(file, _midnight_ns(now), self.tags).append)
-
-
-def _midnight_ns(now: datetime) -> int:
-    """Find the start of a UTC day: near enough that a double can count from it exactly."""
-    midnight = datetime.combine(now, time(tzinfo=UTC))
-    return int(midnight.timestamp()) * SECOND_NS
+        return FileSink(file, TraceEventsDocument(file, midnight_ns(now), self.tags).append)

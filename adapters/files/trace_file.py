@@ -13,8 +13,8 @@ from attrs import define, field
 from ...ports.errors import ExportFailed
 
 _ADVICE = {
-    ENOSPC: "make room there, or stop the session",
-    EDQUOT: "make room within the quota, or stop the session",
+    ENOSPC: "make room there, or trace less",
+    EDQUOT: "make room within the quota, or trace less",
     EFBIG: "start the session again for a new file, or raise the limit on file sizes",
     EIO: "look at the disk (dmesg), or write to another one",
     EROFS: "mount it for writing, or write elsewhere",
@@ -76,7 +76,7 @@ class TraceFile:
 
     def _open_descriptor(self) -> int:
         if self._descriptor < 0:
-            raise ExportFailed(f"The trace file {self.path} is closed; start the session again.")
+            raise ExportFailed(f"The trace file {self.path} is closed.")
         return self._descriptor
 
     def _restore(self) -> None:

@@ -32,7 +32,12 @@ def viewer_string(text: str) -> str:
 
     Perfetto drops events with surrogates, even with the pairs that JSON writes an emoji as.
     """
-    return dumps(_BEYOND_BMP.sub(_escape, text))
+    return dumps(viewer_text(text))
+
+
+def viewer_text(text: str) -> str:
+    """Make text that trace viewers take, once it is quoted for JSON."""
+    return _BEYOND_BMP.sub(_escape, text)
 
 
 def printable(text: str) -> str:

@@ -103,7 +103,10 @@ class SingleSpanDelivery:
         await self._end_task(seconds)
         self.dropped += len(self._queue)
         self._queue.clear()
-        await self.exporter.close()
+        try:
+            await self.exporter.close()
+        except ExportFailed as error:
+            self._note(str(error))
 
     async def _end_task(self, seconds: float) -> None:
         task = self._task

@@ -143,15 +143,6 @@ class NodeSettings(GuestSettings):
     )
     """Where the spans of a session go that does not say so itself; each of `EXPORTERS` once."""
 
-    trace_file_directory: Path = option(
-        "--trace-file-directory",
-        "TRACER_FILE_DIRECTORY",
-        default=Path("/var/lib/container-tracer/traces"),
-        parse=last(values.path),
-        meaning="where file exporters write; made when needed",
-    )
-    """Where file exporters write; it need not exist yet."""
-
 
 def read_settings(argv: Sequence[str], environ: Mapping[str, str]) -> NodeSettings:
     """Read the command line (without the program's name) and the environment.

@@ -1,14 +1,15 @@
 """How the node role is put together: the one place that knows every adapter."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 from dependency_injector import containers, providers
 
 from ...adapters.console.span_exporter import ConsoleSpanExporter
 from ...adapters.cri.runtimes import CriRuntimes
-from ...adapters.files.span_exporter import FileFormat, FileSpanExporter
+from ...adapters.files.file_format import FILE_FORMATS
+from ...adapters.files.span_exporter import FileSpanExporter
 from ...adapters.memory.sessions import MemorySessionRepository
 from ...adapters.otlp.span_exporter import OtlpSpanExporter
 from ...adapters.procfs.discovery import ProcfsPodDiscovery
@@ -56,13 +57,6 @@ from .inventory_metrics import InventoryMetrics
 from .metrics import node_metrics
 from .routes import node_blueprints
 from .settings import NodeSettings
-
-FILE_FORMATS: Mapping[str, FileFormat] = {
-    "file": "perfetto",
-    "file:perfetto": "perfetto",
-    "file:jsonl": "jsonl",
-}
-"""The exporters that write files, and what each writes."""
 
 
 def _exporters(settings: NodeSettings, found: FoundCollector | None) -> dict[str, SpanExporter]:

@@ -1,12 +1,15 @@
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 import pytest
 from attrs import evolve, frozen
 
 from container_tracer.adapters.console.single_spans import ConsoleSingleSpanExporter
+from container_tracer.adapters.files.single_spans import FileSingleSpanExporter
 from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.adapters.jaeger.single_spans import JaegerSingleSpanExporter
 from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
@@ -53,6 +56,19 @@ async def console(_: AsyncExitStack) -> Destination:
     )
 
 
+async def file(stack: AsyncExitStack) -> Destination:
+    directory = Path(stack.enter_context(TemporaryDirectory()))
+    return Destination(
+        FileSingleSpanExporter(directory=directory, format="jsonl"),
+        lambda: [
+            read_line(line)
+            for path in sorted(directory.iterdir())
+            for line in path.read_text("ascii").splitlines()
+        ],
+        said_in_json,
+    )
+
+
 async def jaeger(stack: AsyncExitStack) -> Destination:
     collector = await stack.enter_async_context(FakeJaegerCollector())
     exporter = JaegerSingleSpanExporter(
@@ -84,6 +100,7 @@ def otlp(
     params=[
         pytest.param(fake, id="fake"),
         pytest.param(console, id="console"),
+        pytest.param(file, id="file"),
         pytest.param(jaeger, id="jaeger"),
         pytest.param(otlp("http/protobuf", http_collector), id="otlp over http"),
         pytest.param(otlp("grpc", grpc_collector), id="otlp over grpc"),

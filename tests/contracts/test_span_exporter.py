@@ -10,7 +10,8 @@ import pytest
 from attrs import frozen
 
 from container_tracer.adapters.console.span_exporter import ConsoleSpanExporter
-from container_tracer.adapters.files.span_exporter import FileFormat, FileSpanExporter
+from container_tracer.adapters.files.file_format import FileFormat
+from container_tracer.adapters.files.span_exporter import FileSpanExporter
 from container_tracer.adapters.jaeger.agent import AgentAddress
 from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.adapters.jaeger.sender import JaegerAddress

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from container_tracer.adapters.files.span_exporter import FileFormat, FileSpanExporter
+from container_tracer.adapters.files.file_format import FileFormat
+from container_tracer.adapters.files.span_exporter import FileSpanExporter
 from container_tracer.fakes.spans import many_spans
 from container_tracer.ports.errors import ExportFailed
 from container_tracer.ports.span_exporter import SpanSink, TraceContext

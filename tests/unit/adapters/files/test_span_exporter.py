@@ -9,7 +9,8 @@ import pytest
 from attrs import evolve
 
 from container_tracer.adapters.files import span_exporter
-from container_tracer.adapters.files.span_exporter import FileFormat, FileSpanExporter
+from container_tracer.adapters.files.file_format import FileFormat
+from container_tracer.adapters.files.span_exporter import FileSpanExporter
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.fakes.spans import (
     AWKWARD_SPANS,

@@ -1,21 +1,12 @@
 import os
-import resource
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from container_tracer.adapters.files.trace_file import TraceFile
 from container_tracer.ports.errors import ExportFailed
-
-
-@pytest.fixture
-def limit_file_size() -> Iterator[Callable[[int], None]]:
-    """Sets how long files of this process may become: the kernel then fails writes halfway."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_the_file_is_a_whole_document_at_any_time(tmp_path: Path) -> None:

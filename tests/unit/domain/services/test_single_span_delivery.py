@@ -230,3 +230,14 @@ async def test_the_end_does_not_wait_for_one_who_does_not_take_them(hangs: bool)
     delivery.start()
     await delivery.close(0.05)
     assert (delivery.delivered, delivery.dropped, exporter.closed) == (0, 1, 1)
+
+
+class Unclosable(FakeSingleSpanExporter):
+    async def close(self) -> None:
+        raise ExportFailed("the file may not be whole")
+
+
+async def test_what_may_be_lost_at_the_end_is_told() -> None:
+    delivery = SingleSpanDelivery(exporter=Unclosable(), clock=FakeClock())
+    await delivery.close(1)
+    assert delivery.trouble == "the file may not be whole"

@@ -90,6 +90,7 @@ def test_what_cannot_be_is_refused_in_one_line(capsys: pytest.CaptureFixture[str
         (["--trace-exporter", "console"], {}, ("console",)),
         ([], {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, ("otlp",)),
         (["--jaeger-endpoint", "c:14268"], {}, ("jaeger",)),
+        (["--trace-exporter=file", "--trace-exporter=file:jsonl"], {}, ("file", "file:jsonl")),
         (["--trace-exporter=otlp"], {"JAEGER_ENDPOINT": "c:14268"}, ("otlp",)),
         ([], {"JAEGER_AGENT_ENDPOINT": "a:6831"}, ("jaeger",)),
         (["--trace-sample-rate=always"], {"TRACER_EXPORTER": "otlp,console"}, ("otlp", "console")),
@@ -104,7 +105,8 @@ def test_its_own_spans_go_nowhere_unless_that_is_said_or_implied(
 
 
 def test_exporters_that_svc_does_not_have_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there are: console, jaeger, otlp" in refused(capsys, "--trace-exporter=file")
+    names = "console, file, file:perfetto, file:jsonl, jaeger, otlp"
+    assert f"there are: {names}" in refused(capsys, "--trace-exporter=zipkin")
     assert "not part of this version" in refused(capsys, "--trace-exporter=zpages")
     assert "nor a percentage" in refused(capsys, "--trace-sample-rate=101")
     assert "zPages are not part" in refused(capsys, ZPAGES_PORT=":8888")
