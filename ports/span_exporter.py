@@ -1,9 +1,11 @@
 """Where spans go."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
+from ..domain.model.sampling import SampleRate
 from ..domain.model.spans import SpanBatch
 from ..domain.model.trace_context import SpanContext
 from ..domain.model.traces import SessionTrace
@@ -14,7 +16,7 @@ class TraceContext:
     """What an exporter may want to know of the session whose spans it gets.
 
     `caller` is the span that started it, if that is known. `group` is the id it shares with
-    sessions of other nodes, if there are any.
+    sessions of other nodes, if there are any. `sample_rate` is how much of its spans is exported.
     """
 
     session_id: str
@@ -25,6 +27,7 @@ class TraceContext:
     started_ns: int = 0
     caller: SpanContext | None = None
     group: str = ""
+    sample_rate: SampleRate = field(factory=SampleRate)
 
     @property
     def trace(self) -> SessionTrace:
@@ -38,10 +41,18 @@ class TraceContext:
                 "pod": self.pod,
                 "traceJob": self.user_context or self.hook,
                 "traceSession": self.session_id,
+                **self._sampling,
             },
             caller=self.caller,
             group=self.group,
         )
+
+    @property
+    def _sampling(self) -> Mapping[str, str]:
+        """Say of a part that it is one: whoever counts spans needs to know."""
+        if self.sample_rate.always:
+            return {}
+        return {"container_tracer.sample_rate": str(self.sample_rate)}
 
 
 class SpanSink(Protocol):

@@ -148,6 +148,7 @@ class SessionRuns:
             started_ns=session.started_ns,
             caller=session.caller,
             group=session.request.group,
+            sample_rate=session.sample_rate,
         )
 
 
