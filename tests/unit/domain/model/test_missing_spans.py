@@ -1,6 +1,8 @@
 """What stands in for spans that never come: one readable trace each, and never another's span."""
 
 from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from container_tracer.domain.model.missing_spans import (
     MAX_SETTLED,
@@ -124,3 +126,34 @@ def test_whole_traces_are_forgotten_before_others() -> None:
     for trace in range(3, 1000):
         traces.add(span(1, trace=trace))
     assert [one.trace_id[-1] for one in traces.settle()] == [1, 2]
+
+
+TREES = st.integers(1, 12).flatmap(
+    lambda size: st.tuples(
+        st.tuples(*(st.integers(0, max(0, number - 1)) for number in range(size))),
+        st.sets(st.integers(0, size - 1)),
+        st.permutations(range(size)),
+    )
+)
+
+
+@given(TREES)
+@settings(deadline=None, derandomize=True, max_examples=200)
+def test_whatever_is_missing_of_a_trace_what_is_seen_of_it_is_one_tree(
+    tree: tuple[tuple[int, ...], set[int], list[int]],
+) -> None:
+    parents, lost, order = tree
+    every = [
+        span(number + 1, parent + 1 if number else 0, at=(number, 50 - number))
+        for number, parent in enumerate(parents)
+    ]
+    came = [every[number] for number in order if number not in lost]
+    seen = came + settled(*came)
+    ids = {one.span_id for one in seen}
+    assert len(ids) == len(seen)
+    assert all(one.parent_span_id in ids for one in seen if one.parent_span_id)
+    assert sum(not one.parent_span_id for one in seen) == bool(came)
+    for one in seen:
+        below = [other for other in seen if other.parent_span_id == one.span_id]
+        assert all(one.started_ns <= other.started_ns for other in below)
+        assert all(one.ended_ns >= other.ended_ns for other in below)
