@@ -12,7 +12,6 @@ from ..adapters.otlp.settings import OtlpSettings
 from ..domain.model.sampling import SampleRate
 from . import jaeger_settings, otlp_settings, sampling_settings, tag_settings, values
 from .jaeger_settings import check_jaeger
-from .later import LATER_EXPORTERS, refuse_later
 from .options import Variable, last, option
 from .otlp_settings import names_otlp_collector
 from .values import Address
@@ -21,6 +20,9 @@ SERVICE_NAME = "container-tracer"
 
 NOWHERE = "none"
 """What stands for no exporter at all."""
+
+ZPAGES = "zpages"
+"""An exporter that is always there, for spans of the program itself only: naming it adds none."""
 
 _Settings = TypeVar("_Settings", bound="ExportSettings")
 
@@ -34,7 +36,7 @@ def exporters_option(names: Sequence[str], *, default: tuple[str, ...], meaning:
         default=default,
         parse=_exporters(names),
         split=values.words,
-        meaning=f"{meaning}: {', '.join(names)}; or {NOWHERE}, alone",
+        meaning=f"{meaning}: {', '.join((*names, ZPAGES))}; or {NOWHERE}, alone",
         default_text=f"{', '.join(default) or 'none'}, or what an endpoint implies",
         repeatable=True,
     )
@@ -45,12 +47,10 @@ def _exporters(names: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...
         if set(texts) == {NOWHERE}:
             return ()
         for text in texts:
-            if text in LATER_EXPORTERS:
-                raise ValueError(f"exporter {text!r} is not part of this version")
-            if text not in names:
-                known = f"there are: {', '.join(names)}; or {NOWHERE}, alone"
+            if text not in (*names, ZPAGES):
+                known = f"there are: {', '.join((*names, ZPAGES))}; or {NOWHERE}, alone"
                 raise ValueError(f"there is no exporter {text!r}; {known}")
-        return tuple(dict.fromkeys(texts))
+        return tuple(dict.fromkeys(text for text in texts if text != ZPAGES))
 
     return parse
 
@@ -173,7 +173,6 @@ def complete_export(
 
     `given` are the names of the fields that are said by flags, or variables of their own.
     """
-    refuse_later(environ)
     settings = evolve(settings, jaeger_url=settings.jaeger_url or settings.jaeger_base)
     if "sample_rate" not in given:
         settings = evolve(settings, sample_rate=sampling_settings.sample_rate(environ))

@@ -3,9 +3,7 @@
 It is never ignored: whoever sets one of these relies on it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-
-LATER_EXPORTERS = ("zpages",)
+from collections.abc import Callable, Sequence
 
 
 def later(what: str) -> Callable[[Sequence[str]], object]:
@@ -16,9 +14,3 @@ def later(what: str) -> Callable[[Sequence[str]], object]:
             raise ValueError(f"{what} is not part of this version")
 
     return parse
-
-
-def refuse_later(environ: Mapping[str, str]) -> None:
-    """Refuse a variable that asks for zPages."""
-    if environ.get("ZPAGES_PORT", "").strip():
-        raise ValueError("ZPAGES_PORT: zPages are not part of this version; unset it")

@@ -118,6 +118,16 @@ class ServerSettings(ExportSettings):
     )
     """How many requests a second each client may send; 0 is no limit."""
 
+    zpages_address: Address | None = option(
+        "",
+        "ZPAGES_PORT",
+        default=None,
+        parse=last(values.address_or_port),
+        meaning="IP:port, localhost:port, or a port of this machine only, where the pages of"
+        " /debug are too, for anybody who reaches it",
+    )
+    """Where the zPages listen beside the API, or None."""
+
     verbose: bool = option(
         "--verbose",
         "TRACE_KUBE_VERBOSE",

@@ -57,6 +57,14 @@ def address(text: str) -> Address:
     return Address(host, port(matched["port"]))
 
 
+def address_or_port(text: str) -> Address:
+    """Read what `address` reads, `localhost:port`, or a port alone: that of this machine only."""
+    host, _, number = text.rpartition(":")
+    if host.lower() == "localhost" or not text.count(":"):
+        return Address("127.0.0.1", port(number))
+    return address(text)
+
+
 def _check_ip(text: str, *, version: int) -> None:
     try:
         found = ip_address(text)

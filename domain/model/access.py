@@ -135,6 +135,11 @@ def _covers(pattern: str, other: str) -> bool:
     return not set("?[") & set(pattern) and "[" not in other and fnmatchcase(other, pattern)
 
 
+def allows_all(patterns: Patterns) -> bool:
+    """Tell whether every name is allowed, whatever it is."""
+    return covers(patterns, "*")
+
+
 def is_pattern(text: str) -> bool:
     """Tell whether a text may match anything but itself."""
     return bool(set("*?[") & set(text))

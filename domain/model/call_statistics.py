@@ -3,6 +3,7 @@
 from array import array
 from collections import deque
 from collections.abc import Mapping, Sequence
+from operator import add
 
 from attrs import define, field, frozen
 
@@ -78,7 +79,7 @@ class CallTally:
         self.max_ns = max(self.max_ns, other.max_ns)
         self.received_bytes += other.received_bytes
         self.sent_bytes += other.sent_bytes
-        self.durations = array("Q", map(sum, zip(self.durations, other.durations, strict=True)))
+        self.durations = array("Q", map(add, self.durations, other.durations))
 
     def percentiles(self) -> tuple[int, ...]:
         """Return what so many of `PERCENTS` of all did not exceed, in nanoseconds; of none, 0."""

@@ -7,7 +7,6 @@ each are limited, and what is beyond is counted together.
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest
-from itertools import chain
 
 from attrs import define, field
 
@@ -149,12 +148,6 @@ class SpanBook:
         self._name(span.name).add(span)
         if span.kind in _REMOTE:
             self._calls.add(span)
-
-    def of_trace(self, trace_id: bytes, now_ns: int) -> Sequence[SpanSample]:
-        """Show what is kept of a trace, in the order in which it began."""
-        kept = chain.from_iterable(one.samples(now_ns) for one in self._names.values())
-        found = [one for one in kept if one.trace_id == trace_id]
-        return sorted(found, key=lambda one: one.started_ns)
 
     def _name(self, name: str) -> SpanName:
         name = short(name, NAME_CHARACTERS)

@@ -93,8 +93,8 @@ class SpanObserver(Protocol):
     def began(self, span: OpenSpan) -> None:
         """Take note of a span that is not over."""
 
-    def ended(self, span: OpenSpan, ended_ns: int) -> None:
-        """Take note that a span that had begun is over, by the wall clock."""
+    def ended(self, span: SingleSpan) -> None:
+        """Take note that a span that had begun is over."""
 
 
 CURRENT: ContextVar[OpenSpan | None] = ContextVar("current own span", default=None)

@@ -115,11 +115,10 @@ class OwnSpans:
         )
 
     def _end(self, span: OpenSpan) -> None:
-        ended_ns = self.clock.wall_ns()
+        over = span.over(self.clock.wall_ns())
         for one in self.observers:
-            one.ended(span, ended_ns)
+            one.ended(over)
         if span.context.sampled:
-            over = span.over(ended_ns)
             for delivery in self._deliveries:
                 delivery.offer(over)
 

@@ -12,6 +12,7 @@ from ..model.access import (
     Forbidden,
     Identity,
     Rights,
+    allows_all,
     namespaces_in_question,
     namespaces_of_session,
 )
@@ -96,6 +97,15 @@ class Permissions:
     async def check(self, action: Action) -> None:
         """Raise `Forbidden` if the action is allowed to him nowhere, as far as that is known."""
         await self._rights(action)
+
+    async def check_everything(self, action: Action) -> None:
+        """Raise `Forbidden` unless the action is allowed to him with every hook, everywhere."""
+        rights = await self._rights(action)
+        if not (allows_all(rights.hooks) and allows_all(rights.namespaces)):
+            raise Forbidden(
+                "This shows what others did: who sees it must be allowed to"
+                f" {action} trace sessions with every hook, in every namespace."
+            )
 
     async def _over_sessions(self, action: Action, sessions: Sequence[Session]) -> Rights:
         named = (namespaces_of_session(one.request.selector) for one in sessions)

@@ -21,6 +21,8 @@ def main() -> None:
     """Run the node until a signal, or until the parent is gone."""
     parent, folder, *flags = sys.argv[1:]
     sys.argv = ["tracer-node", *flags]
+    # That address is for a node that is there to stay, and may be taken by it.
+    os.environ.pop("ZPAGES_PORT", None)
     try:
         _end_with(int(parent))
         node_main()

@@ -17,6 +17,7 @@ from ..rest.serving import serving
 from ..rest.tls import fresh_tls
 from ..signals import asked_to_stop
 from ..workers import leave_no_worker, use_workers
+from ..zpages.server import listen_for_zpages, serving_zpages
 from .guests import hear_guests_or_exit, stop_hearing
 from .settings import PROGRAM, NodeSettings, read_settings
 from .wiring import NodeWiring
@@ -43,12 +44,14 @@ def main() -> None:
     allow_many_files()
     listener = listen_or_exit(PROGRAM, settings.address)
     try:
-        asyncio.run(serve(settings, listener))
+        asyncio.run(serve(settings, listener, listen_for_zpages(PROGRAM, settings.zpages_address)))
     finally:
         release(settings.address)
 
 
-async def serve(settings: NodeSettings, listener: socket.socket) -> None:
+async def serve(
+    settings: NodeSettings, listener: socket.socket, zpages: socket.socket | None
+) -> None:
     """Serve until a signal, then stop everything."""
     wiring = NodeWiring(settings=settings)
     sessions, upkeep, tls = wiring.sessions(), wiring.upkeep(), wiring.tls()
@@ -63,6 +66,7 @@ async def serve(settings: NodeSettings, listener: socket.socket) -> None:
         async with (
             fresh_tls(tls),
             looking_for_jaeger(wiring.jaeger()),
+            serving_zpages(wiring.zpages(), zpages),
             serving(wiring.app(), listener, tls=tls.server_context, grace_seconds=GRACE_SECONDS),
         ):
             _log.info(

@@ -21,8 +21,10 @@ from ..rest.queries import parse_pods_query, parse_switch
 from ..rest.routing import add_route, node_openapi, query_of, server_blueprint
 from ..rest.schema import ALL, parse_run, parse_session_id, parse_session_request
 from ..rest.summaries import summary_answer
+from ..zpages.routes import zpages_blueprint
 from .choosing import chosen_sessions
 from .context import NodeReq
+from .settings import PROGRAM
 from .watching import get_events
 
 T = TypeVar("T")
@@ -44,7 +46,7 @@ def node_blueprints() -> Sequence[Blueprint]:
     add_route(api, "/trace-session/<session_id:str>/summary", GET=get_summaries)
     add_route(api, "/trace-session/<session_id:str>/events", GET=get_events)
     server = server_blueprint(readyz=readyz, openapi=node_openapi())
-    return api, server
+    return api, server, zpages_blueprint(PROGRAM)
 
 
 async def get_pods(request: NodeReq) -> HTTPResponse:

@@ -20,6 +20,7 @@ from ...adapters.tracefs.tracer import TracefsKernelTracer, TracefsSettings
 from ...domain.model.discovery_choice import DiscoveryChoice
 from ...domain.model.hook import TraceHook
 from ...domain.model.span_attributes import ServiceResource
+from ...domain.model.span_book import SpanBook
 from ...domain.services.admission import SessionSettings
 from ...domain.services.chosen_discovery import ChosenDiscovery
 from ...domain.services.container_watch import ContainerWatch
@@ -43,12 +44,13 @@ from ..rest.access import access_control, gate
 from ..rest.access_metrics import AccessMetrics
 from ..rest.app import build_app
 from ..rest.client_certificates import client_certificates
-from ..rest.context import App
+from ..rest.context import App, Context
 from ..rest.gate import Gate
 from ..rest.metrics import Metrics
 from ..rest.own_span_metrics import OwnSpanMetrics
 from ..rest.tls import TlsUses, tls_uses
 from ..rest.tls_metrics import TlsMetrics
+from ..zpages.server import build_zpages
 from .context import NodeContext
 from .guest_metrics import GuestMetrics
 from .guests import span_forwarder
@@ -56,7 +58,7 @@ from .hooks import built_in_hooks
 from .inventory_metrics import InventoryMetrics
 from .metrics import node_metrics
 from .routes import node_blueprints
-from .settings import NodeSettings
+from .settings import PROGRAM, NodeSettings
 
 
 def _exporters(settings: NodeSettings, found: FoundCollector | None) -> dict[str, SpanExporter]:
@@ -92,9 +94,12 @@ def _resource(settings: NodeSettings) -> ServiceResource:
     return service_resource(settings, node=settings.node_name)
 
 
-def _spans(settings: NodeSettings, clock: Clock, found: FoundCollector | None) -> OwnSpans:
+def _spans(
+    settings: NodeSettings, clock: Clock, found: FoundCollector | None, book: SpanBook
+) -> OwnSpans:
     return OwnSpans(
         exporters=single_span_exporters(settings, node=settings.node_name, found=found),
+        observers=[book],
         clock=clock,
         keeps=settings.sample_rate.keeps,
     )
@@ -148,6 +153,10 @@ def _source_settings(settings: NodeSettings) -> SourceSettings:
     return SourceSettings(buffer_kib=settings.buffer_kib)
 
 
+def _book(clock: Clock) -> SpanBook:
+    return SpanBook(since_ns=clock.wall_ns())
+
+
 def _access(settings: NodeSettings, clock: Clock) -> AccessControl:
     return access_control(settings.access, clock)
 
@@ -165,7 +174,8 @@ class NodeWiring(containers.DeclarativeContainer):
     jaeger: providers.Provider[FoundCollector | None] = providers.Singleton(
         found_collector, settings, clock
     )
-    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock, jaeger)
+    book: providers.Provider[SpanBook] = providers.Singleton(_book, clock)
+    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock, jaeger, book)
     executor: providers.Provider[Executor] = providers.Singleton(drain_executor)
     tracer: providers.Provider[KernelTracer] = providers.Singleton(_tracer, settings)
     discovery: providers.Provider[ChosenDiscovery] = providers.Singleton(
@@ -232,9 +242,16 @@ class NodeWiring(containers.DeclarativeContainer):
         ),
     )
     gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)
+    zpages: providers.Provider[App | None] = providers.Singleton(
+        build_zpages,
+        PROGRAM,
+        providers.Factory(Context, metrics=metrics, spans=spans, book=book),
+        address=settings.provided.zpages_address,
+        request_rate=settings.provided.request_rate,
+    )
     app: providers.Provider[App] = providers.Singleton(
         build_app,
-        "tracer-node",
+        PROGRAM,
         providers.Factory(
             NodeContext,
             pods=inventory,
@@ -242,6 +259,7 @@ class NodeWiring(containers.DeclarativeContainer):
             choice=choice,
             spans=spans,
             metrics=metrics,
+            book=book,
         ),
         providers.Callable(node_blueprints),
         gate,

@@ -3,7 +3,6 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 from ...domain.model.access import Rights
@@ -14,11 +13,10 @@ from ...domain.model.pod import Container, Pod, pod_keys
 from ...domain.model.session import TraceSession
 from ...domain.model.stats import ExporterStats, SessionStats, SourceStats
 from .json_answer import Json
+from .times import rfc3339
 
 _Place: TypeAlias = tuple[str, str, str]
 """Namespace, name and uid of a pod."""
-
-_NS = 10**9
 
 
 def ready_answer(choice: DiscoveryChoice) -> Json:
@@ -179,15 +177,6 @@ def _words(arguments: str) -> list[str]:
         return shlex.split(arguments)
     except ValueError:  # nothing a hook accepted, but a session must always be readable
         return [arguments]
-
-
-def rfc3339(wall_ns: int) -> str:
-    """Write nanoseconds since 1970 as a time in UTC; 0 is the empty string."""
-    if not wall_ns:
-        return ""
-    seconds, nanoseconds = divmod(int(wall_ns), _NS)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
 
 
 def statistics_answer(stats: SessionStats) -> Json:

@@ -13,6 +13,7 @@ from sanic.exceptions import BadRequest, BadURL, PayloadTooLarge
 from sanic.models.protocol_types import TransportProtocol
 
 from ...domain.model.node_errors import NodeError
+from ...domain.model.span_book import SpanBook
 from ...domain.model.trace_context import SpanContext
 from ...domain.services.open_span import OpenSpan
 from ...domain.services.own_spans import OwnSpans
@@ -37,10 +38,14 @@ _NOT_IN_VALUES = re.compile(r"[\0\r\n]")
 
 @frozen(kw_only=True)
 class Context:
-    """What every role's application was wired with; handlers find it as `request.app.ctx`."""
+    """What every role's application was wired with; handlers find it as `request.app.ctx`.
+
+    `book` is what it keeps of its own `spans`.
+    """
 
     metrics: Metrics
     spans: OwnSpans
+    book: SpanBook = field(factory=SpanBook)
 
 
 @define(slots=False)

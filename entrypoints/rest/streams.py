@@ -1,9 +1,10 @@
 """What a watcher is shown of a session of this node."""
 
 from ...domain.services.watcher import ContainerNews, Dropped, Ended, Heartbeat, Item, Watcher
-from .answers import rfc3339, statistics_answer
+from .answers import statistics_answer
 from .json_answer import Json
 from .stream_form import StreamForm
+from .times import rfc3339
 
 
 def opening(form: StreamForm, session_id: str, state: str) -> bytes:

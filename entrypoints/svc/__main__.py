@@ -18,6 +18,7 @@ from ..rest.serving import serving
 from ..rest.tls import fresh_tls
 from ..signals import asked_to_stop
 from ..workers import leave_no_worker, use_workers
+from ..zpages.server import listen_for_zpages, serving_zpages
 from .known_nodes import known_nodes
 from .settings import PROGRAM, SvcSettings, read_settings
 from .wiring import SvcWiring
@@ -43,12 +44,14 @@ def main() -> None:
     allow_many_files()
     listener = listen_or_exit(PROGRAM, settings.address)
     try:
-        asyncio.run(serve(settings, listener))
+        asyncio.run(serve(settings, listener, listen_for_zpages(PROGRAM, settings.zpages_address)))
     finally:
         release(settings.address)
 
 
-async def serve(settings: SvcSettings, listener: socket.socket) -> None:
+async def serve(
+    settings: SvcSettings, listener: socket.socket, zpages: socket.socket | None
+) -> None:
     """Serve until a signal, then let requests finish."""
     wiring = SvcWiring(settings=settings)
     tls, spans = wiring.tls(), wiring.spans()
@@ -60,6 +63,7 @@ async def serve(settings: SvcSettings, listener: socket.socket) -> None:
             fresh_tls(tls),
             looking_for_jaeger(wiring.jaeger()),
             known_nodes(roster := wiring.roster()),
+            serving_zpages(wiring.zpages(), zpages),
             serving(wiring.app(), listener, tls=tls.server_context, grace_seconds=GRACE_SECONDS),
         ):
             _log.info(

@@ -28,10 +28,12 @@ from ..rest.schema import (
     parse_session_id,
     parse_session_request,
 )
+from ..zpages.routes import zpages_blueprint
 from .context import SvcReq
 from .description import svc_openapi
 from .forwarding import NODE, forwarded
 from .nodes_answer import nodes_answer
+from .settings import PROGRAM
 from .watching import get_events
 
 SESSIONS = "/v1/trace-session"
@@ -53,7 +55,7 @@ def svc_blueprints() -> Sequence[Blueprint]:
     )
     add_route(api, "/trace-session/<session_id:str>/summary", GET=get_summaries)
     add_route(api, "/trace-session/<session_id:str>/events", GET=get_events)
-    return api, server_blueprint(readyz=readyz, openapi=svc_openapi())
+    return api, server_blueprint(readyz=readyz, openapi=svc_openapi()), zpages_blueprint(PROGRAM)
 
 
 async def get_nodes(request: SvcReq) -> HTTPResponse:

@@ -10,6 +10,7 @@ from ...adapters.http.node_client import HttpNodeClient
 from ...adapters.memory.node_directory import FixedNodeDirectory
 from ...adapters.system.clock import SystemClock
 from ...domain.model.nodes import Nodes
+from ...domain.model.span_book import SpanBook
 from ...domain.services.broadcast import Broadcast
 from ...domain.services.cluster_sessions import ClusterSessions
 from ...domain.services.found_collector import FoundCollector
@@ -27,12 +28,13 @@ from ..rest.access import access_control, gate
 from ..rest.access_metrics import AccessMetrics
 from ..rest.app import build_app
 from ..rest.client_certificates import ClientCertificates, client_certificates
-from ..rest.context import App
+from ..rest.context import App, Context
 from ..rest.gate import Gate
 from ..rest.metrics import Metrics
 from ..rest.own_span_metrics import OwnSpanMetrics
 from ..rest.tls import TlsUses, tls_uses
 from ..rest.tls_metrics import TlsMetrics
+from ..zpages.server import build_zpages
 from .broadcast_metrics import BroadcastMetrics
 from .context import SvcContext
 from .node_errors import tell_node_errors
@@ -96,12 +98,19 @@ def _jaeger(settings: SvcSettings, clock: Clock) -> FoundCollector | None:
     return found_collector(settings, clock, kubeconfig=str(settings.kubeconfig or ""))
 
 
-def _spans(settings: SvcSettings, clock: Clock, found: FoundCollector | None) -> OwnSpans:
+def _spans(
+    settings: SvcSettings, clock: Clock, found: FoundCollector | None, book: SpanBook
+) -> OwnSpans:
     return OwnSpans(
         exporters=single_span_exporters(settings, found=found),
+        observers=[book],
         clock=clock,
         keeps=settings.sample_rate.keeps,
     )
+
+
+def _book(clock: Clock) -> SpanBook:
+    return SpanBook(since_ns=clock.wall_ns())
 
 
 def _access(settings: SvcSettings, clock: Clock) -> AccessControl:
@@ -130,6 +139,7 @@ class SvcWiring(containers.DeclarativeContainer):
     settings: providers.Dependency[SvcSettings] = providers.Dependency(instance_of=SvcSettings)
 
     clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
+    book: providers.Provider[SpanBook] = providers.Singleton(_book, clock)
     directory: providers.Provider[NodeDirectory] = providers.Singleton(_directory, settings)
     roster: providers.Provider[NodeRoster] = providers.Singleton(
         _roster, settings, directory, clock
@@ -142,7 +152,7 @@ class SvcWiring(containers.DeclarativeContainer):
     jaeger: providers.Provider[FoundCollector | None] = providers.Singleton(
         _jaeger, settings, clock
     )
-    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock, jaeger)
+    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock, jaeger, book)
     connections: providers.Provider[NodeClient] = providers.Singleton(_connections, settings, tls)
     client: providers.Provider[NodeClient] = providers.Singleton(
         TracedNodeClient, client=connections, spans=spans
@@ -169,6 +179,13 @@ class SvcWiring(containers.DeclarativeContainer):
         ),
     )
     gate: providers.Provider[Gate] = providers.Singleton(_gate, settings, access)
+    zpages: providers.Provider[App | None] = providers.Singleton(
+        build_zpages,
+        PROGRAM,
+        providers.Factory(Context, metrics=metrics, spans=spans, book=book),
+        address=settings.provided.zpages_address,
+        request_rate=settings.provided.request_rate,
+    )
     app: providers.Provider[App] = providers.Singleton(
         build_svc,
         providers.Factory(
@@ -178,6 +195,7 @@ class SvcWiring(containers.DeclarativeContainer):
             streams=streams,
             spans=spans,
             metrics=metrics,
+            book=book,
         ),
         providers.Callable(svc_blueprints),
         gate,

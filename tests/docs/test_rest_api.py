@@ -65,9 +65,10 @@ def examples(follow: Callable[[str, list[str]], Any]) -> Any:
     container, _, node, *_, end = blocks("README.md")
     api = blocks("docs/rest-api.md")
     hook = blocks("docs/hooks/trace_syscalls.md")
+    pages = blocks("docs/zpages.md")
     files = blocks("docs/exporters.md")
     kill = "\n".join(line for line in end.splitlines() if line.startswith("kill"))
-    return follow("api", [container, node, *api, *hook, "sleep 1.5", *files, kill])
+    return follow("api", [container, node, *api, *pages, *hook, "sleep 1.5", *files, kill])
 
 
 @pytest.mark.kernel
@@ -91,6 +92,11 @@ class TestExamples:
 
     def test_changes_are_answered_with_nothing(self, examples: Any) -> None:
         assert examples.answer("-X DELETE $API/trace-session/all") == "{}" * 4
+
+    def test_the_pages_show_the_requests_before(self, examples: Any) -> None:
+        shown = examples.answer("debug/tracez?format=json")
+        for part in ('{"name": "GET /v1/pods", "running": 0', '"kind": "server"', '"windows"'):
+            assert part in shown
 
     def test_the_hook_and_the_files_work_as_described(self, examples: Any) -> None:
         (session,) = json.loads(examples.answer("--min-duration")).values()

@@ -23,6 +23,7 @@ from container_tracer.domain.model.span_book import (
     RUNNING_SAMPLES,
     SpanBook,
 )
+from container_tracer.domain.model.span_choice import SpanChoice
 from container_tracer.domain.model.trace_context import SpanContext
 
 TRACE = b"\1" * 16
@@ -124,14 +125,29 @@ def test_what_runs_is_shown_as_it_is_now_longest_first_until_it_ends() -> None:
     assert book.names["renamed"].ended == 1
 
 
-def test_a_trace_is_shown_in_the_order_in_which_it_began() -> None:
+def test_what_fits_everything_that_is_said_is_chosen() -> None:
     book = SpanBook()
-    book.ended(over("late", started_ns=30))
-    book.ended(over("failed", started_ns=20, failed=True))
-    book.ended(over("other", trace_id=b"\2" * 16))
+    book.ended(over("late", started_ns=30, duration_ns=10**9))
+    book.ended(over("late", started_ns=20, failed=True, attributes={"error.type": "X"}))
+    book.ended(over("other", started_ns=25, failed=True))
+    book.ended(over("other", trace_id=b"\2" * 16, started_ns=5))
     book.began(running(7, "running", started_ns=10))
-    found = book.of_trace(TRACE, now_ns=100)
-    assert [one.name for one in found] == ["running", "failed", "late"]
+    book.began(running(8, "running", started_ns=9))
+
+    def starts(choice: SpanChoice) -> list[int]:
+        return [one.started_ns for one in choice.samples(book, 100)]
+
+    assert starts(SpanChoice(trace_id=TRACE)) == [9, 10, 20, 25, 30]
+    assert starts(SpanChoice(name="late")) == [30, 20]
+    assert starts(SpanChoice(name="late", trace_id=b"\2" * 16)) == []
+    assert starts(SpanChoice(running=True)) == [9, 10]
+    assert starts(SpanChoice(bucket=6)) == [30]
+    assert starts(SpanChoice(bucket=0, name="late")) == []
+    assert starts(SpanChoice(error="")) == [25, 20]
+    assert starts(SpanChoice(error="X")) == [20]
+    assert starts(SpanChoice(name="nobody")) == []
+    assert [one.name for one in SpanChoice().names(book)] == ["late", "other", "running"]
+    assert [one.name for one in SpanChoice(name="late").names(book)] == ["late"]
 
 
 def test_names_and_kinds_beyond_a_number_are_counted_together() -> None:

@@ -51,8 +51,8 @@ class Book:
     def began(self, span: OpenSpan) -> None:
         self.seen.append(("began", span.name, span.started_ns))
 
-    def ended(self, span: OpenSpan, ended_ns: int) -> None:
-        self.seen.append(("ended", span.name, ended_ns))
+    def ended(self, span: SingleSpan) -> None:
+        self.seen.append(("ended", span.name, span.ended_ns))
 
 
 async def test_a_span_is_below_its_caller_and_lasts_as_long_as_the_block() -> None:

@@ -175,7 +175,6 @@ def test_an_exporter_given_twice_is_meant_once() -> None:
         ("--max-sessions=0", "'0' is not a number from 1 to"),
         ("--max-sessions=1e3", "is not a number"),
         ("--buffer-kib=-1", "is not a number"),
-        ("--trace-exporter=zpages", "'zpages' is not part of this version"),
         ("--trace-exporter=jaeger", "'jaeger' needs an address: give --jaeger-endpoint"),
         ("--trace-exporter=Console", "there is no exporter 'Console'; there are: console, file"),
         ("--trace-tag=x", "'x' is no key=value"),
@@ -204,7 +203,7 @@ def test_what_is_wrong_is_said_in_one_line(
     [
         ("TRACER_API_ADDRESS", "x"),
         ("TRACER_VERBOSE", "perhaps"),
-        ("TRACER_EXPORTER", "console,zpages"),
+        ("TRACER_EXPORTER", "console,ocagent"),
         ("TRACER_CRI_ENDPOINT", "run/x.sock"),
         ("TRACER_HOOKS", "/hooks"),
         ("TRACER_JEAGER_ENDPOINT", "auto 1"),
@@ -217,7 +216,10 @@ def test_what_is_wrong_is_said_in_one_line(
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "x"),
         ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a"),
         ("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=x"),
-        ("ZPAGES_PORT", "localhost:1"),
+        ("ZPAGES_PORT", "localhost"),
+        ("ZPAGES_PORT", "example.com:80"),
+        ("ZPAGES_PORT", "localhost:99999"),
+        ("ZPAGES_PORT", "::1:80"),
     ],
 )
 def test_a_variable_that_is_wrong_is_named(
@@ -343,3 +345,30 @@ def test_a_socket_needs_its_whole_path(text: str, capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit, match="2"):
         read_settings(["--address", text], {})
     assert "write unix:/PATH" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("", None),
+        (" ", None),
+        ("8888", Address("127.0.0.1", 8888)),
+        ("localhost:8888", Address("127.0.0.1", 8888)),
+        ("127.0.0.1:8888", Address("127.0.0.1", 8888)),
+        (":8888", Address("", 8888)),
+        ("10.0.0.7:8888", Address("10.0.0.7", 8888)),
+        ("[fd00::7]:8888", Address("fd00::7", 8888)),
+    ],
+)
+def test_the_port_of_zpages_is_an_address_and_of_this_machine_unless_it_says_otherwise(
+    text: str, address: Address | None
+) -> None:
+    assert read_settings([], {"ZPAGES_PORT": text}).zpages_address == address
+
+
+def test_naming_zpages_adds_no_exporter_and_lets_nothing_be_implied() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}
+    assert read_settings(["--trace-exporter=zpages"], environ).exporters == ()
+    both = ["--trace-exporter=zpages", "--trace-exporter=otlp"]
+    assert read_settings(both, environ).exporters == ("otlp",)
+    assert read_settings([], {"TRACER_EXPORTER": "zpages,file"}).exporters == ("file",)

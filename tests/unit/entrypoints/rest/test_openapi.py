@@ -120,6 +120,13 @@ def test_every_status_of_an_error_is_described_somewhere() -> None:
         ("get", "/metrics", None, 200),
         ("get", "/openapi.json", None, 200),
         ("get", "/docs", None, 200),
+        ("get", "/debug", None, 200),
+        ("get", "/debug?format=json", None, 200),
+        ("get", "/debug/tracez", None, 200),
+        ("get", "/debug/tracez?format=json&running=true", None, 200),
+        ("get", "/debug/tracez?bucket=x", None, 400),
+        ("get", "/debug/rpcz", None, 200),
+        ("get", "/debug/rpcz?format=json", None, 200),
     ],
 )
 async def test_real_answers_fit(

@@ -1,0 +1,1 @@
+"""Pages that show what a program does, and did lately: by its own spans."""
