@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import define, field, frozen
 
-from ...domain.model.single_span import SingleSpan
+from ...domain.model.single_span import SingleSpan, by_origin
 from ...domain.model.single_span_size import cut_to
 from ...domain.model.span_attributes import ServiceResource
 from ...ports.errors import ExportFailed, of_part
@@ -62,10 +62,7 @@ class JaegerSingleSpanExporter:
             await sender.close()
 
     def _encode(self, sender: JaegerSender, spans: Sequence[SingleSpan]) -> list[_Part]:
-        of_origins: dict[int, list[SingleSpan]] = {}
-        for span in spans:
-            of_origins.setdefault(id(span.origin), []).append(span)
-        return [part for one in of_origins.values() for part in self._parts(sender, one)]
+        return [part for one in by_origin(spans) for part in self._parts(sender, one)]
 
     def _parts(self, sender: JaegerSender, spans: list[SingleSpan]) -> Iterator[_Part]:
         """Encode spans of one origin; what is too large is halved, a single span made smaller."""

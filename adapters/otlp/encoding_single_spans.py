@@ -12,6 +12,7 @@ from ...domain.model.single_span import (
     SpanLink,
     SpanOrigin,
     SpanStatus,
+    by_origin,
 )
 from ...domain.model.single_span_size import attributes_cut_to, cut_to
 from ...domain.model.span_attributes import ServiceResource
@@ -123,10 +124,7 @@ def _encoded(
     resource: ServiceResource, spans: Iterable[SingleSpan], max_request_bytes: int
 ) -> Iterator[_Encoded]:
     """Encode spans, those of an origin one after the other."""
-    of_origins: dict[int, list[SingleSpan]] = {}
-    for span in spans:
-        of_origins.setdefault(id(span.origin), []).append(span)
-    for of_origin in of_origins.values():
+    for of_origin in by_origin(spans):
         origin = _Origin.of(of_origin[0].origin, resource, max_request_bytes)
         for span in of_origin:
             yield _Encoded.within(max_request_bytes - origin.opening_bytes, span, origin)

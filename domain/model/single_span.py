@@ -4,7 +4,7 @@ What the kernel did for containers comes in columns (`spans.py`): there are too 
 The words and meanings are OpenTelemetry's (https://opentelemetry.io/docs/specs/otel/trace/api/).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -95,3 +95,11 @@ class SingleSpan:
     dropped_attributes: int = 0
     dropped_events: int = 0
     dropped_links: int = 0
+
+
+def by_origin(spans: Iterable[SingleSpan]) -> list[list[SingleSpan]]:
+    """Part spans by whose they are; there is at least one in each list."""
+    parted: dict[int, list[SingleSpan]] = {}
+    for span in spans:
+        parted.setdefault(id(span.origin), []).append(span)
+    return list(parted.values())

@@ -10,19 +10,21 @@ from attrs import evolve, frozen
 
 from container_tracer.adapters.console.single_spans import ConsoleSingleSpanExporter
 from container_tracer.adapters.files.single_spans import FileSingleSpanExporter
+from container_tracer.adapters.jaeger.agent import AgentAddress
 from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.adapters.jaeger.single_spans import JaegerSingleSpanExporter
 from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
 from container_tracer.adapters.otlp.single_spans import OtlpSingleSpanExporter
 from container_tracer.domain.model.single_span import SingleSpan
 from container_tracer.fakes.http_collector import Answer
+from container_tracer.fakes.jaeger_agent import FakeJaegerAgent
 from container_tracer.fakes.jaeger_collector import FakeJaegerCollector
 from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
 from container_tracer.ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from container_tracer.ports.single_span_exporter import SingleSpanExporter
 from tests.collectors import Received, Reply, grpc_collector, http_collector
 from tests.single_spans.examples import FULL, GUEST, ROOT, one_of_each
-from tests.single_spans.jaeger import read_jaeger, said_to_jaeger
+from tests.single_spans.jaeger import read_agent, read_jaeger, said_to_jaeger
 from tests.single_spans.json_lines import read_line, said_in_json
 from tests.single_spans.otlp import read_otlp
 from tests.single_spans.said import RESOURCE, Said, said
@@ -81,6 +83,16 @@ async def jaeger(stack: AsyncExitStack) -> Destination:
     )
 
 
+async def agent(stack: AsyncExitStack) -> Destination:
+    listening = await stack.enter_async_context(FakeJaegerAgent())
+    address = AgentAddress(host=listening.host, port=listening.port)
+    return Destination(
+        JaegerSingleSpanExporter(address=address, resource=RESOURCE),
+        lambda: [span for one in listening.packets for span in read_agent(one)],
+        said_to_jaeger,
+    )
+
+
 def otlp(
     protocol: OtlpProtocol, collector: Callable[[Received], AbstractAsyncContextManager[str]]
 ) -> Make:
@@ -102,6 +114,7 @@ def otlp(
         pytest.param(console, id="console"),
         pytest.param(file, id="file"),
         pytest.param(jaeger, id="jaeger"),
+        pytest.param(agent, id="jaeger's agent"),
         pytest.param(otlp("http/protobuf", http_collector), id="otlp over http"),
         pytest.param(otlp("grpc", grpc_collector), id="otlp over grpc"),
     ]

@@ -1,7 +1,6 @@
 """Whatever a single span says, receivers decode all of it, or what their format can hold."""
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 
 import pytest
 from attrs import evolve
@@ -12,7 +11,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from container_tracer.adapters.jaeger.encoding import encode_batch
 from container_tracer.adapters.jaeger.single_span_translation import batch_of_origin, own_batch
 from container_tracer.adapters.otlp.encoding_single_spans import single_span_requests
-from container_tracer.domain.model.single_span import AttributeMap, SingleSpan, SpanOrigin
+from container_tracer.domain.model.single_span import (
+    AttributeMap,
+    SingleSpan,
+    SpanOrigin,
+    by_origin,
+)
 from container_tracer.domain.model.single_span_text import single_span_line
 from tests.single_spans.examples import ANY_SPANS, FULL, GUEST, ROOT, one_of_each
 from tests.single_spans.jaeger import read_jaeger, said_to_jaeger
@@ -35,11 +39,6 @@ def to_jaeger(spans: Sequence[SingleSpan]) -> list[Said]:
     origin = spans[0].origin
     batch = batch_of_origin(origin, spans) if origin else own_batch(RESOURCE, spans)
     return list(read_jaeger(encode_batch(batch)))
-
-
-def by_origin(spans: Iterable[SingleSpan]) -> list[list[SingleSpan]]:
-    ordered = sorted(spans, key=lambda one: id(one.origin))
-    return [list(group) for _, group in groupby(ordered, key=lambda one: id(one.origin))]
 
 
 @settings(max_examples=60, deadline=None)

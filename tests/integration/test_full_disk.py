@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from container_tracer.adapters.files.file_format import FileFormat
+from container_tracer.adapters.files.single_spans import FileSingleSpanExporter
 from container_tracer.adapters.files.span_exporter import FileSpanExporter
 from container_tracer.fakes.spans import many_spans
-from container_tracer.ports.errors import ExportFailed
+from container_tracer.ports.errors import ExportDelayed, ExportFailed
 from container_tracer.ports.span_exporter import SpanSink, TraceContext
+from tests.single_spans.examples import ROOT
 
 pytestmark = [
     pytest.mark.kernel,
@@ -94,3 +97,24 @@ async def test_a_disk_without_room_for_the_head_gets_no_file(small_disk: Path) -
     with pytest.raises(ExportFailed, match="no space left on device"):
         await exporter.open(TraceContext(session_id="1"))
     assert os.listdir(small_disk) == ["ballast"]  # noqa: PTH208 - names are enough
+
+
+async def test_single_spans_wait_while_the_disk_is_full_and_arrive_when_there_is_room(
+    small_disk: Path,
+) -> None:
+    ballast = small_disk / "ballast"
+    exporter = FileSingleSpanExporter(directory=small_disk, format="jsonl")
+    await exporter.send([ROOT])
+    ballast.write_bytes(bytes(MEBIBYTE - 8_192))
+    large = [evolve(ROOT, attributes={"text": "x" * 100_000})]
+    for _ in range(3):
+        with pytest.raises(ExportDelayed, match="no space left on device; make room"):
+            await exporter.send(large)
+    ballast.unlink()
+    await exporter.send(large)
+    await exporter.close()
+    assert [len(spans_in(path, "jsonl")) for path in paths_in(small_disk)] == [1, 1]
+
+
+def paths_in(directory: Path) -> list[str]:
+    return sorted(map(str, directory.iterdir()))

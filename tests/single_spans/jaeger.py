@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from opentelemetry.exporter.jaeger.thrift.gen.agent.Agent import Processor
 from opentelemetry.exporter.jaeger.thrift.gen.jaeger.ttypes import Batch, SpanRefType, TagType
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
+from thrift.protocol.TCompactProtocol import TCompactProtocol
 from thrift.transport.TTransport import TMemoryBuffer
 
 from container_tracer.domain.model.quoting import unicode_text
@@ -67,6 +69,29 @@ def read_jaeger(body: bytes) -> Iterator[Said]:
     batch.read(TBinaryProtocol(buffer))
     batch.validate()
     assert not buffer.read(1)
+    yield from _spans(batch)
+
+
+class _Handler:
+    """What the generated code calls for each message."""
+
+    def __init__(self) -> None:
+        self.batches: list[Any] = []
+
+    def emitBatch(self, batch: Any) -> None:  # noqa: N802 - as in agent.thrift
+        batch.validate()
+        self.batches.append(batch)
+
+
+def read_agent(packet: bytes) -> Iterator[Said]:
+    buffer, handler = TMemoryBuffer(packet), _Handler()
+    Processor(handler).process(TCompactProtocol(buffer), None)
+    assert not buffer.read(1)
+    (batch,) = handler.batches
+    yield from _spans(batch)
+
+
+def _spans(batch: Any) -> Iterator[Said]:
     for span in batch.spans:
         yield _jaeger_span(span, batch.process)
 
