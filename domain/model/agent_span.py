@@ -198,8 +198,13 @@ def time_ns(seconds: int, nanoseconds: int) -> int:
 def event_attributes(
     pairs: Iterable[tuple[str, AttributeValue]], count: int
 ) -> tuple[AttributeMap, int]:
-    """Make a map of `count` pairs, of which the last of a name counts; say how many do not."""
-    attributes = dict(pairs)
+    """Make a map of `count` pairs; say how many are not in it.
+
+    The first of a name counts: what the agent's library says of an event stands before the rest.
+    """
+    attributes: dict[str, AttributeValue] = {}
+    for name, value in pairs:
+        attributes.setdefault(name, value)
     return attributes, count - len(attributes)
 
 

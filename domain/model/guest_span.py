@@ -6,6 +6,7 @@ they are under a name that never holds any of that, and all of it is bounded.
 """
 
 import re
+from collections.abc import Collection
 
 from attrs import evolve, frozen
 
@@ -19,11 +20,8 @@ from .single_span import (
 )
 from .single_span_size import cut_to
 
-HARMLESS_TEXTS = frozenset(
+_SOURCE_TEXTS = frozenset(
     {
-        "mod",
-        "level",
-        "target",
         "code.filepath",
         "code.file.path",
         "code.namespace",
@@ -33,7 +31,11 @@ HARMLESS_TEXTS = frozenset(
         "thread.name",
     }
 )
-"""Attributes whose text comes from the agent's source, not from what it is asked for."""
+HARMLESS_TEXTS = _SOURCE_TEXTS | {"mod"}
+"""Attributes of spans whose text stands in the agent's source; no argument can have such a name."""
+
+HARMLESS_EVENT_TEXTS = _SOURCE_TEXTS | {"level", "target"}
+"""Likewise of events."""
 
 MAX_SPAN_BYTES = 256 << 10
 """So much of one span is exported, as `single_span_size` estimates it."""
@@ -58,7 +60,7 @@ class GuestTexts:
             SpanEvent(
                 name=one.name if _PLAIN_EVENT.fullmatch(one.name) else _redacted(one.name),
                 time_ns=one.time_ns,
-                attributes=_attributes(one.attributes),
+                attributes=_attributes(one.attributes, HARMLESS_EVENT_TEXTS),
                 dropped_attributes=one.dropped_attributes,
             )
             for one in span.events
@@ -67,22 +69,25 @@ class GuestTexts:
             span,
             origin=origin,
             status_message=_redacted(span.status_message) if span.status_message else "",
-            attributes=_attributes(span.attributes),
+            attributes=_attributes(span.attributes, HARMLESS_TEXTS),
             events=tuple(events),
             links=tuple(
-                [evolve(one, attributes=_attributes(one.attributes)) for one in span.links]
+                [evolve(one, attributes=_attributes(one.attributes, ())) for one in span.links]
             ),
         )
         return cut_to(shown, MAX_SPAN_BYTES)
 
 
-def _attributes(attributes: AttributeMap) -> AttributeMap:
-    return {name: _value(name, value) for name, value in attributes.items()}
+def _attributes(attributes: AttributeMap, harmless: Collection[str]) -> AttributeMap:
+    return {
+        name: value if name in harmless else _without_text(value)
+        for name, value in attributes.items()
+    }
 
 
-def _value(name: str, value: AttributeValue) -> AttributeValue:
+def _without_text(value: AttributeValue) -> AttributeValue:
     if isinstance(value, str):
-        return value if name in HARMLESS_TEXTS else _redacted(value)
+        return _redacted(value)
     if isinstance(value, tuple) and not _few_numbers(value):
         return f"redacted ({len(value)} values)"
     return value

@@ -198,13 +198,13 @@ class TestMeaning:
         read = read_agent_span(changed(change)).span
         assert (read.links, read.dropped_links) == ((), 3)
 
-    def test_of_attributes_of_an_event_with_one_name_the_last_counts(self) -> None:
+    def test_of_attributes_of_an_event_with_one_name_the_first_counts(self) -> None:
         def change(it: Document) -> None:
             pairs = it["events"]["queue"][0]["attributes"]
             pairs[:] = [{"key": "x", "value": {"I64": number}} for number in (1, 2, 3)]
 
         (event,) = read_agent_span(changed(change)).span.events
-        assert (event.attributes, event.dropped_attributes) == ({"x": 3}, 2)
+        assert (event.attributes, event.dropped_attributes) == ({"x": 1}, 2)
 
     def test_a_trace_state_that_breaks_the_rules_is_left_out(self) -> None:
         def change(it: Document) -> None:

@@ -70,6 +70,29 @@ def test_a_list_of_texts_or_of_many_numbers_is_a_dump_and_a_few_numbers_are_not(
     }
 
 
+def test_names_that_arguments_may_have_are_harmless_only_where_none_are() -> None:
+    texts = {
+        "level": "INFO",
+        "target": "kata_agent",
+        "mod": "rpc.rs",
+        "code.filepath": "src/rpc.rs",
+    }
+    shown = GuestTexts().exported(
+        evolve(
+            SPAN,
+            attributes=texts,
+            events=(SpanEvent(name="x", time_ns=1, attributes=texts),),
+            links=(SpanLink(context=OTHER, attributes=texts),),
+        ),
+        ORIGIN,
+    )
+    kept = [
+        {name for name, value in one.items() if value == texts[name]}
+        for one in (shown.attributes, shown.events[0].attributes, shown.links[0].attributes)
+    ]
+    assert kept == [{"mod", "code.filepath"}, {"level", "target", "code.filepath"}, set()]
+
+
 def test_sizes_are_of_utf_8() -> None:
     shown = GuestTexts().exported(evolve(SPAN, attributes={"x": "ü"}), ORIGIN)
     assert shown.attributes == {"x": "redacted (2 bytes)"}
