@@ -32,9 +32,7 @@ def service_resource(settings: ExportSettings, *, node: str = "") -> "ServiceRes
     )
 
 
-def jaeger_address(
-    settings: ExportSettings, found: FoundCollector | None = None
-) -> "JaegerAddress":
+def jaeger_address(settings: ExportSettings, found: FoundCollector | None) -> "JaegerAddress":
     """Say where Jaeger is, of which settings name a collector or an agent, or `found` it."""
     if found is not None:
         from ..adapters.jaeger.collector import MovingCollector  # noqa: PLC0415 - see the module
@@ -52,9 +50,9 @@ def jaeger_address(
 
 
 def single_span_exporters(
-    settings: ExportSettings, *, node: str = "", found: FoundCollector | None = None
+    settings: ExportSettings, *, found: FoundCollector | None, node: str = ""
 ) -> list[SingleSpanExporter]:
-    """Make those that settings name, for spans of the program itself."""
+    """Make those that settings name, for single spans; `found` is a Jaeger to be looked for."""
     makers = [_OWN_SPANS[name] for name in settings.named_exporters if name in _OWN_SPANS]
     return [make(settings, node, found) for make in makers]
 

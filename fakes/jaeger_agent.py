@@ -25,13 +25,18 @@ class _Handler:
 
 
 def read_packet(packet: bytes) -> list[CollectedSpan]:
+    """Read the spans of a packet."""
+    return spans_of(read_emitted(packet))
+
+
+def read_emitted(packet: bytes) -> Batch:
     """Read a packet as agents do, all of it."""
     buffer, handler = TMemoryBuffer(packet), _Handler()
     Processor(handler).process(TCompactProtocol(buffer), None)
     if rest := buffer.read(1):
         raise ValueError(f"{rest!r} comes after the message")
     (batch,) = handler.batches
-    return spans_of(batch)
+    return batch
 
 
 @define(eq=False)

@@ -10,7 +10,7 @@ from thrift.transport.TTransport import TMemoryBuffer
 
 from .encoding import encode_compact
 from .sender import Packet
-from .thrift_values import MAX_TEXT, ThriftBatch, ThriftStructure
+from .thrift_values import ThriftBatch, ThriftStructure
 
 MAX_PACKET_BYTES = 65_000
 """What agents read at most, unless they are told otherwise."""
@@ -18,8 +18,8 @@ MAX_PACKET_BYTES = 65_000
 MAX_PROCESS_BYTES = MAX_PACKET_BYTES // 2
 """The rest is for spans."""
 
-MIN_TEXT = 16
-"""Texts are never cut to fewer characters."""
+MAX_TEXT, MIN_TEXT = 1 << 16, 16
+"""Texts that have to be cut have half of this at first, and never less than that, in characters."""
 
 _COUNT_BYTES = 2
 """What the number of spans may take beside its place in the header of their list."""

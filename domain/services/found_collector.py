@@ -66,6 +66,8 @@ class FoundCollector:
 
     def _take(self, found: CollectorServices) -> None:
         before, self.services = self.services, found.in_order
+        if self.failure:
+            _log.info("jaeger.search_recovered")
         self.failure = ""
         if not self.services:
             _log.warning("jaeger.absent", service=SERVICE, port=PORT)

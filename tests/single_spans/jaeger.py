@@ -4,14 +4,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from opentelemetry.exporter.jaeger.thrift.gen.agent.Agent import Processor
 from opentelemetry.exporter.jaeger.thrift.gen.jaeger.ttypes import Batch, SpanRefType, TagType
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
-from thrift.protocol.TCompactProtocol import TCompactProtocol
 from thrift.transport.TTransport import TMemoryBuffer
 
 from container_tracer.domain.model.quoting import unicode_text
 from container_tracer.domain.model.single_span import AttributeMap, AttributeValue, SingleSpan
+from container_tracer.fakes.jaeger_agent import read_emitted
 
 from .said import OWN, RESOURCE, Exact, Said, exact, pairs, plain, said
 
@@ -72,23 +71,8 @@ def read_jaeger(body: bytes) -> Iterator[Said]:
     yield from _spans(batch)
 
 
-class _Handler:
-    """What the generated code calls for each message."""
-
-    def __init__(self) -> None:
-        self.batches: list[Any] = []
-
-    def emitBatch(self, batch: Any) -> None:  # noqa: N802 - as in agent.thrift
-        batch.validate()
-        self.batches.append(batch)
-
-
 def read_agent(packet: bytes) -> Iterator[Said]:
-    buffer, handler = TMemoryBuffer(packet), _Handler()
-    Processor(handler).process(TCompactProtocol(buffer), None)
-    assert not buffer.read(1)
-    (batch,) = handler.batches
-    yield from _spans(batch)
+    yield from _spans(read_emitted(packet))
 
 
 def _spans(batch: Any) -> Iterator[Said]:

@@ -154,7 +154,7 @@ async def test_a_span_that_is_too_large_is_counted_and_the_others_arrive(
     agent: FakeJaegerAgent, sink: JaegerSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packets, "MAX_PACKET_BYTES", 4_000)
-    monkeypatch.setattr(packets, "MIN_TEXT", 4_096)
+    monkeypatch.setattr(packets, "MIN_TEXT", packets.MAX_TEXT)
     large = Container(name="c", pod="p", container_id="x", image="i" * 4_000)
     batch = span_batch(*[FakeSpan()] * 3, FakeSpan(container=large), *[FakeSpan()] * 4)
     with pytest.raises(ExportRejected, match="too large") as why:

@@ -96,9 +96,13 @@ async def test_while_the_cluster_cannot_be_asked_the_collector_stays_that_was_kn
     with capture_logs() as logs:
         directory.change(failure=AWAY)
         await following
-    assert collector.url() == "http://10.0.0.1:14268/api/traces"
+        assert collector.url() == "http://10.0.0.1:14268/api/traces"
+        directory.failure = None
+        async with followed(collector):
+            assert (collector.url(), collector.failure) == ("http://10.0.0.1:14268/api/traces", "")
     assert [(one["event"], one["log_level"]) for one in logs] == [
-        ("jaeger.search_failed", "warning")
+        ("jaeger.search_failed", "warning"),
+        ("jaeger.search_recovered", "info"),
     ]
 
 

@@ -7,10 +7,7 @@ import pytest
 from attrs import NOTHING, fields
 
 from container_tracer import __version__
-from container_tracer.adapters.jaeger.agent import AgentAddress
-from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.domain.model.sampling import SampleRate
-from container_tracer.entrypoints.exporting import jaeger_address
 from container_tracer.entrypoints.node.settings import NodeSettings, read_settings
 from container_tracer.entrypoints.values import Address
 
@@ -231,75 +228,6 @@ def test_a_variable_that_is_wrong_is_named(
 def test_an_endpoint_implies_nothing_where_exporters_are_chosen() -> None:
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x"}
     assert read_settings(["--trace-exporter=file"], environ).exporters == ("file",)
-
-
-@pytest.mark.parametrize(
-    "variable",
-    [
-        "TRACER_JEAGER_ENDPOINT",
-        "TRACER_JAEGER_ENDPOINT",
-        "JAEGER_COLLECTOR_ENDPOINT",
-        "JAEGER_ENDPOINT",
-    ],
-)
-def test_the_address_of_a_collector_implies_jaeger(variable: str) -> None:
-    read = read_settings([], {variable: "http://x:14268"})
-    assert (read.exporters, read.jaeger_url) == (("jaeger",), "http://x:14268/api/traces")
-
-
-def test_a_collector_may_be_named_for_sessions_that_ask_for_it() -> None:
-    read = read_settings(["--jaeger-endpoint=x:1", "--trace-exporter=file"], {})
-    assert (read.exporters, read.jaeger_url) == (("file",), "http://x:1/api/traces")
-
-
-def test_the_flag_beats_all_of_jaegers_variables() -> None:
-    environ = {"JAEGER_COLLECTOR_ENDPOINT": "c:1", "JAEGER_ENDPOINT": "e:1"}
-    assert read_settings([], environ).jaeger_url == "http://c:1/api/traces"
-    given = read_settings(["--jaeger-endpoint=f:1"], environ | {"TRACER_JEAGER_ENDPOINT": "t:1"})
-    assert given.jaeger_url == "http://f:1/api/traces"
-
-
-def test_a_password_is_not_shown_with_the_settings() -> None:
-    environ = {"JAEGER_ENDPOINT": "x:1", "JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"}
-    read = read_settings([], environ)
-    assert (read.jaeger_user, read.jaeger_password) == ("me", "s3cret")
-    assert "s3cret" not in repr(read)
-
-
-@pytest.mark.parametrize(
-    ("environ", "reason"),
-    [
-        ({"JAEGER_ENDPOINT": "x:1", "JAEGER_USER": "me"}, "but not JAEGER_PASSWORD"),
-        ({"JAEGER_ENDPOINT": "x:1", "JAEGER_PASSWORD": "s3cret"}, "but not JAEGER_USER"),
-        ({"JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"}, "needs an address"),
-        ({"TRACER_EXPORTER": "console,jaeger"}, "needs an address"),
-        (
-            {"TRACER_JEAGER_ENDPOINT": "auto", "JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"},
-            "looked for (auto)",
-        ),
-    ],
-)
-def test_what_jaeger_needs_is_needed_at_start(
-    capsys: pytest.CaptureFixture[str], environ: dict[str, str], reason: str
-) -> None:
-    line = refusal(capsys, environ=environ)
-    assert reason in line
-    assert "s3cret" not in line
-
-
-@pytest.mark.parametrize("variable", ["JAEGER_AGENT_ENDPOINT", "JAGER_AGENT_ENDPOINT"])
-def test_the_address_of_an_agent_implies_jaeger_but_a_collector_is_preferred(variable: str) -> None:
-    read = read_settings([], {variable: "a:1"})
-    assert (read.exporters, read.jaeger_agent) == (("jaeger",), Address("a", 1))
-    assert jaeger_address(read) == AgentAddress(host="a", port=1)
-    both = read_settings([], {variable: "a:1", "JAEGER_ENDPOINT": "c:1"})
-    assert jaeger_address(both) == CollectorAddress(url="http://c:1/api/traces")
-    assert read_settings(["--trace-exporter=file"], {variable: "a:1"}).exporters == ("file",)
-
-
-def test_an_agent_is_told_no_password() -> None:
-    environ = {"JAEGER_AGENT_ENDPOINT": "a:1", "JAEGER_USER": "me", "JAEGER_PASSWORD": "s3cret"}
-    assert jaeger_address(read_settings([], environ)) == AgentAddress(host="a", port=1)
 
 
 def test_a_line_break_in_what_was_given_stays_in_the_line(
