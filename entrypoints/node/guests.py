@@ -8,6 +8,7 @@ from ...adapters.procfs.virtual_machines import ProcfsVirtualMachines
 from ...adapters.vsock.guest_connections import SocketGuestConnections
 from ...adapters.vsock.settings import GuestListenSettings
 from ...domain.model.guest_span import GuestTexts
+from ...domain.services.found_collector import FoundCollector
 from ...domain.services.frame_room import FrameRoom
 from ...domain.services.guest import GuestTerms
 from ...domain.services.guest_peers import GuestPeers
@@ -25,9 +26,9 @@ LONG_FRAMES_BYTES = 32 << 20
 
 
 def span_forwarder(
-    settings: NodeSettings, inventory: PodInventory, clock: Clock
+    settings: NodeSettings, inventory: PodInventory, clock: Clock, found: FoundCollector | None
 ) -> SpanForwarder | None:
-    """Make one, if it is wanted."""
+    """Make one, if it is wanted; `found` is a Jaeger that is looked for."""
     if not settings.span_forwarder:
         return None
     resource = service_resource(settings, node=settings.node_name)
@@ -40,7 +41,9 @@ def span_forwarder(
         texts=GuestTexts(dumps=settings.span_forwarder_dumps),
     )
     # Unlike the tracer's own, these are wanted where other spans go unless it is said otherwise.
-    exporters = single_span_exporters(evolve(settings, named_exporters=settings.exporters))
+    exporters = single_span_exporters(
+        evolve(settings, named_exporters=settings.exporters), found=found
+    )
     spans = GuestSpans(exporters=exporters, clock=clock, terms=terms)
     return SpanForwarder(reception=_reception(settings, spans, clock), spans=spans)
 

@@ -225,7 +225,7 @@ class NodeWiring(containers.DeclarativeContainer):
         clock=clock,
     )
     forwarder: providers.Provider[SpanForwarder | None] = providers.Singleton(
-        span_forwarder, settings, inventory, clock
+        span_forwarder, settings, inventory, clock, jaeger
     )
     tls: providers.Provider[TlsUses] = providers.Singleton(tls_uses, settings.provided.tls)
     access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)
