@@ -39,9 +39,7 @@ class SocketFile:
     def close(self) -> None:
         """Listen no more, and remove the file if it is there still."""
         self.listener.close()
-        with suppress(OSError):
-            if _identity(self.folder, self.name) == self.identity:
-                os.unlink(self.name, dir_fd=self.folder)
+        _remove(self.folder, self.name, self.identity)
         os.close(self.folder)
 
 
@@ -52,13 +50,14 @@ def made_beside(found: FoundSocket, port: int) -> SocketFile:
     """
     name = listening_name(found.name, port)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    folder = os.dup(found.folder)
+    folder, identity = os.dup(found.folder), None
     try:
-        _bind(listener, folder, name)
-        identity = _give_to(found, name)
+        identity = _bound(listener, folder, name)
+        _give_away(folder, name, identity, uid=found.uid, gid=found.gid)
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
+        _remove(folder, name, identity)
         os.close(folder)
         raise GuestsUnreachable(
             f"Guests cannot be listened to at {found.address}_{port}:"
@@ -67,11 +66,13 @@ def made_beside(found: FoundSocket, port: int) -> SocketFile:
     return SocketFile(listener=listener, folder=folder, name=name, identity=identity)
 
 
-def _bind(listener: socket.socket, folder: int, name: str) -> None:
-    # The file gets the permissions that the socket has: it never has others.
+def _bound(listener: socket.socket, folder: int, name: str) -> Identity:
+    """Make the file; return which it is."""
+    # It gets the permissions that the socket has, and never has others.
     os.fchmod(listener.fileno(), _OWNER_ONLY)
     _remove_dead(folder, name)
     listener.bind(_path(folder, name))
+    return _identity_of(os.stat(name, dir_fd=folder, follow_symlinks=False))
 
 
 def _remove_dead(folder: int, name: str) -> None:
@@ -95,19 +96,28 @@ def _is_served(folder: int, name: str) -> bool:
     return True
 
 
-def _give_to(found: FoundSocket, name: str) -> Identity:
-    """Make the file the monitor's, which may run as another user; return which file it is."""
-    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=found.folder)
+def _give_away(folder: int, name: str, identity: Identity, *, uid: int, gid: int) -> None:
+    """Make the file the monitor's, which may run as another user."""
+    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
         made = os.fstat(entry)
-        # Somebody may have put another file in its place: one that also is elsewhere.
-        if not stat.S_ISSOCK(made.st_mode) or (made.st_uid, made.st_nlink) != (os.geteuid(), 1):
+        # Somebody may have put another file in its place, perhaps one that also is elsewhere.
+        if _identity_of(made) != identity or not _is_ours(made):
             raise FileExistsError(0, "somebody has replaced the socket that was made there")
-        if (made.st_uid, made.st_gid) != (found.uid, found.gid):
-            os.chown(f"/proc/self/fd/{entry}", found.uid, found.gid)
-        return _identity_of(made)
+        if (made.st_uid, made.st_gid) != (uid, gid):
+            os.chown(f"/proc/self/fd/{entry}", uid, gid)
     finally:
         os.close(entry)
+
+
+def _is_ours(file: os.stat_result) -> bool:
+    return stat.S_ISSOCK(file.st_mode) and (file.st_uid, file.st_nlink) == (os.geteuid(), 1)
+
+
+def _remove(folder: int, name: str, identity: Identity | None) -> None:
+    with suppress(OSError):
+        if identity is not None and _identity(folder, name) == identity:
+            os.unlink(name, dir_fd=folder)
 
 
 def _identity(folder: int, name: str) -> Identity | None:

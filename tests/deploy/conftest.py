@@ -17,7 +17,7 @@ from container_tracer.entrypoints.svc.settings import SvcSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 OVERLAYS = ("base", "tls/external", "tls/self-signed")
-COMPONENTS = ("jaeger-auto", "kubernetes-auth", "privileged", "tokens")
+COMPONENTS = ("jaeger-auto", "kubernetes-auth", "privileged", "span-forwarder", "tokens")
 
 FIRST_WITH_COMPONENTS = (1, 21)
 SETTINGS: dict[str, type] = {"node": NodeSettings, "svc": SvcSettings}
