@@ -45,6 +45,8 @@ _SPAN_FLAGS = b"\x85\x01\x01\x00\x00\x00"
 
 _LINK_FLAGS = b"\x35"
 _MAX_COUNT = (1 << 32) - 1
+_MAX_SCOPE = 4_096
+"""A longer name of a scope is cut, at so many characters."""
 
 
 @frozen
@@ -91,13 +93,10 @@ class _Origin:
     def of(
         cls, origin: SpanOrigin | None, resource: ServiceResource, max_request_bytes: int
     ) -> "_Origin":
-        if origin is None:
-            described = attributes(RESOURCE_ATTRIBUTE, resource.attributes)
-            scope = own_scope(resource)
-        else:
-            kept, dropped = attributes_cut_to(origin.attributes, max_request_bytes // 2)
-            described = attributes(RESOURCE_ATTRIBUTE, kept) + number(2, dropped)
-            scope = text(1, origin.scope) if origin.scope else b""
+        whole = origin.attributes if origin else resource.attributes
+        kept, dropped = attributes_cut_to(whole, max_request_bytes // 2)
+        described = attributes(RESOURCE_ATTRIBUTE, kept) + number(2, dropped)
+        scope = text(1, origin.scope[:_MAX_SCOPE]) if origin else own_scope(resource)
         opening = resource_openings(described, scope, max_request_bytes)
         return cls(described, scope, len(opening))
 
@@ -114,7 +113,7 @@ class _Encoded:
     def within(cls, max_bytes: int, span: SingleSpan, origin: _Origin) -> "_Encoded":
         """Encode so much of a span as fits."""
         data, allowed = delimited(2, _single_span(span)), max_bytes
-        while len(data) > max_bytes:
+        while len(data) > max_bytes and allowed:
             allowed //= 2
             data = delimited(2, _single_span(cut_to(span, allowed)))
         return cls(data, span, origin)

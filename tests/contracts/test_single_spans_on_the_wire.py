@@ -87,13 +87,16 @@ def test_a_span_too_large_for_any_request_is_cut_until_it_fits() -> None:
     huge = evolve(
         FULL,
         attributes={f"a.{number}": "ä" * 1_000_000 for number in range(3)},
-        origin=SpanOrigin(attributes={"service.name": "x", "text": "x" * 5_000_000}),
+        origin=SpanOrigin(
+            attributes={"service.name": "x", "text": "x" * 5_000_000}, scope="s" * 5_000_000
+        ),
     )
     (request,) = single_span_requests(RESOURCE, [ROOT, huge, ROOT])
     cut = next(one for one in over_otlp([huge]))
     assert len(request.data) < 4_000_000
     assert cut["attributes"] == [(f"a.{number}", ("str", "ä" * 4_095 + "…")) for number in range(3)]
     assert [name for name, _ in cut["resource"]] == ["service.name", "text"]
+    assert cut["scope"] == "s" * 4_096
     for of_origin in to_jaeger([huge]):
         assert of_origin["attributes"] == [
             (f"a.{number}", ("str", "ä" * 4_096)) for number in range(3)
