@@ -52,7 +52,12 @@ def jaeger_address(settings: ExportSettings, found: FoundCollector | None) -> "J
 def single_span_exporters(
     settings: ExportSettings, *, found: FoundCollector | None, node: str = ""
 ) -> list[SingleSpanExporter]:
-    """Make those that settings name, for single spans; `found` is a Jaeger to be looked for."""
+    """Make those that settings name, for single spans; none if none is sampled.
+
+    `found` is a Jaeger to be looked for.
+    """
+    if settings.sample_rate.never:
+        return []
     makers = [_OWN_SPANS[name] for name in settings.named_exporters if name in _OWN_SPANS]
     return [make(settings, node, found) for make in makers]
 

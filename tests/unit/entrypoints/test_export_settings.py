@@ -61,3 +61,12 @@ def test_an_exporter_that_is_none_or_has_no_address_is_an_error_at_start(
     line = capsys.readouterr().err
     assert said in line
     assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_exporter_is_made_for_own_spans_that_are_never_sampled(role: object) -> None:
+    argv = ["--trace-exporter=otlp", "--trace-exporter=console", "--trace-sample-rate"]
+    for rate, count in (("never", 0), ("0", 0), ("0.000000001", 2)):
+        settings = role.read_settings([*argv, rate], {})  # type: ignore[attr-defined]
+        assert len(single_span_exporters(settings, found=None)) == count
+        assert settings.exporters == ("otlp", "console")
