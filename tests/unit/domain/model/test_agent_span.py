@@ -35,6 +35,7 @@ from container_tracer.fakes.agent_span import agent_bincode, agent_json
 VECTORS = json.loads((Path(__file__).parents[3] / "data/kata/span.json").read_text())
 JSON = VECTORS["json"].encode()
 BINCODE = bytes.fromhex(VECTORS["bincode_hex"])
+VARIANTS = json.loads((Path(__file__).parents[3] / "data/kata/variants.json").read_text())
 ENCODINGS = [agent_json, agent_bincode]
 
 Document = dict[str, Any]
@@ -104,6 +105,93 @@ class TestVectors:
         read = read_agent_span(BINCODE)
         assert agent_json(read) == JSON
         assert agent_bincode(read) == BINCODE
+
+
+BARE = SingleSpan(
+    name="",
+    kind=SingleSpanKind.SERVER,
+    trace_id=b"\xff" * 16,
+    span_id=b"\xff" * 8,
+    parent_span_id=bytes(7) + b"\1",
+    started_ns=0,
+    ended_ns=(1 << 63) - 1,
+    status=SpanStatus.OK,
+)
+FULL = SingleSpan(
+    name='héllo "\\\n\0\U0001f40b\u2028',
+    kind=SingleSpanKind.CLIENT,
+    trace_id=bytes(15) + b"\1",
+    span_id=bytes(7) + b"\2",
+    parent_span_id=b"\xff" * 8,
+    trace_state="rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
+    started_ns=1_700_000_000_999_999_999,
+    ended_ns=1_700_000_001_000_000_000,
+    attributes={
+        "yes": True,
+        "no": False,
+        "low": -(1 << 63),
+        "high": (1 << 63) - 1,
+        "one": 1.0,
+        "tiny": 5e-324,
+        "huge": 1.7976931348623157e308,
+        "minus zero": -0.0,
+        "text": '{"json": [1, 2]}',
+        "empty": "",
+        "bools": (True, False),
+        "ints": (-1, 0, 1),
+        "floats": (0.1, 1e21, -2.5e-9),
+        "texts": ("a", ""),
+        "none": (),
+    },
+    events=(
+        SpanEvent(name="first", time_ns=1_700_000_000_000_000_001, dropped_attributes=3),
+        SpanEvent(
+            name="twice",
+            time_ns=1_700_000_000_000_000_002,
+            attributes={"target": "agent"},
+            dropped_attributes=1,
+        ),
+    ),
+    links=(
+        SpanLink(
+            context=SpanContext(trace_id=b"\xff" * 16, span_id=b"\xff" * 8),
+            attributes={"why": 5},
+            dropped_attributes=6,
+        ),
+    ),
+    status=SpanStatus.ERROR,
+    status_message="no such file",
+    dropped_attributes=7,
+    dropped_events=4,
+    dropped_links=6,
+)
+
+
+class TestVariants:
+    """Whatever each field may be, as `serde` writes it; `variants.rs` beside the file made it."""
+
+    @pytest.mark.parametrize(("number", "expected"), [(0, BARE), (1, FULL)], ids=["bare", "full"])
+    @pytest.mark.parametrize("encoding", ["json", "bincode_hex"])
+    def test_they_are_all_read(self, encoding: str, number: int, expected: SingleSpan) -> None:
+        text = VARIANTS[number][encoding]
+        read = read_agent_span(bytes.fromhex(text) if "hex" in encoding else text.encode())
+        attributes = dict(read.span.attributes)
+        # JSON has no infinity.
+        infinite = attributes.pop("infinite", math.inf)
+        assert repr(infinite) == ("nan" if (encoding, number) == ("json", 1) else "inf")
+        assert evolve(read.span, attributes=attributes) == expected
+        types = {name: type(value) for name, value in attributes.items()}
+        assert types == {name: type(value) for name, value in expected.attributes.items()}
+        resource = {"service.name": "unknown_service", "build": 3}
+        assert read.resource == (resource if expected is FULL else {})
+
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_none_is_read_that_ends_too_soon(self, number: int) -> None:
+        whole = bytes.fromhex(VARIANTS[number]["bincode_hex"])
+        text = VARIANTS[number]["json"].encode()
+        assert {refusal(whole[:end]) for end in range(len(whole))} == {Malformation.CUT_SHORT}
+        early = {refusal(text[:end]) for end in range(1, len(text))}
+        assert early <= {Malformation.UNREADABLE, Malformation.NOT_UNICODE}
 
 
 class TestMeaning:
