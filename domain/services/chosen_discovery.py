@@ -13,6 +13,7 @@ from ...ports.errors import DiscoveryFailed, RuntimeUnsuitable
 from ...ports.pod_discovery import PodDiscovery
 from ..model.discovery_choice import DiscoveryChoice
 from ..model.pod import Container, Pod
+from .background import apart
 
 AGAIN_SECONDS = 5.0
 """How often runtimes are looked for while none can be asked."""
@@ -101,7 +102,7 @@ class ChosenDiscovery:
         """Return whoever is in use. Only the first who asks waits for runtimes to be tried."""
         if self._runtime is None and not self.forced:
             if self._search is None and self.clock.trace_ns() >= self._again_ns:
-                self._search = asyncio.create_task(self._look(), name="discovery.search")
+                self._search = apart(self._look(), name="discovery.search")
             if self._search and not self._searched:
                 await asyncio.shield(self._search)
         return self._runtime or self.fallback

@@ -7,11 +7,15 @@ from typing import Self
 from attrs import define, field
 
 from ...ports.clock import Clock
-from ...ports.span_exporter import SpanExporter, TraceContext
+from ...ports.span_exporter import SpanExporter, SpanSink, TraceContext
+from ..model.single_span import SpanLink
 from ..model.spans import SpanBatch
 from ..model.stats import ExporterStats
+from ..model.trace_context import SpanContext
 from .delivery import Delivery
 from .gathering import Gatherer
+from .own_spans import OwnSpans
+from .traced_sink import TracedSink
 
 FLUSH_SECONDS = 3.0
 """How long a session that stops waits for its exporters."""
@@ -21,10 +25,12 @@ FLUSH_SECONDS = 3.0
 class Deliveries:
     """One delivery for each of a session's exporters; lives as long as a run of the session.
 
-    Those whose exporters let spans gather for the same time are offered the same units.
+    Those whose exporters let spans gather for the same time are offered the same units. `links`
+    name the session's own span, if there is anybody who gets it.
     """
 
     clock: Clock
+    links: tuple[SpanLink, ...] = ()
     members: list[Delivery] = field(factory=list)
     _gatherers: dict[float, Gatherer] = field(factory=dict)
 
@@ -36,16 +42,22 @@ class Deliveries:
         *,
         clock: Clock,
         statistics: dict[str, ExporterStats],
+        spans: OwnSpans | None = None,
     ) -> Self:
         """Open a sink of each exporter, given by name; `statistics` gets an entry for each.
 
         Raises `ExportFailed`, and then leaves none open.
         """
-        deliveries = cls(clock=clock)
+        own = context.trace
+        link = SpanLink(context=SpanContext(trace_id=own.trace_id, span_id=own.span_id))
+        links = (link,) if exporters else ()
+        deliveries = cls(clock=clock, links=links)
         try:
             for name, exporter in exporters.items():
-                sink = await exporter.open(context)
+                sink: SpanSink = await exporter.open(context)
                 counts = statistics.setdefault(name, ExporterStats())
+                if spans:
+                    sink = TracedSink(sink=sink, spans=spans, exporter=name, links=links)
                 one = Delivery(name=name, sink=sink, clock=clock, statistics=counts)
                 deliveries.members.append(one)
                 deliveries._gatherer(exporter.gather_seconds).deliveries.append(one)

@@ -12,6 +12,7 @@ from ...ports.errors import ExportDelayed, ExportFailed, ExportRejected
 from ...ports.span_exporter import SpanSink
 from ..model.spans import SpanBatch
 from ..model.stats import ExporterStats
+from .background import apart
 from .backoff import MAX_ASKED_SECONDS, Backoff
 
 QUEUE_BYTES = 32 << 20
@@ -62,7 +63,7 @@ class Delivery:
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._task = asyncio.create_task(self._run(), name=f"delivery to {self.name}")
+        self._task = apart(self._run(), name=f"delivery to {self.name}")
 
     def offer(self, unit: SpanBatch) -> None:
         """Take spans, or drop them all if the queue is full."""

@@ -20,6 +20,8 @@ from ..model.inventory import (
 from ..model.pod import Container, Pod, pod_of_sandbox
 from ..model.selector import ContainerSelector, NoMatchingContainer
 from .inventory_news import InventoryNews, Told
+from .look_spans import LookSpans
+from .own_spans import FOR_NOBODY, OwnSpans
 from .pod_looks import PodLooks
 
 LOOK_SECONDS = 1.0
@@ -59,7 +61,9 @@ class PodInventory:
     look_count: int = 0
     poke_count: int = 0
     failure_count: int = 0
+    spans: OwnSpans = FOR_NOBODY
     _looks: PodLooks = field(init=False)
+    _look_spans: LookSpans = field(init=False)
     _news: InventoryNews = field(factory=InventoryNews)
     _found: tuple[Pod, ...] = ()
     _pods: tuple[Pod, ...] = ()
@@ -80,6 +84,7 @@ class PodInventory:
     def __attrs_post_init__(self) -> None:
         """Know nothing yet."""
         self._looks = PodLooks(discovery=self.discovery, directory=self.directory)
+        self._look_spans = LookSpans(spans=self.spans, pods=lambda: self._pods)
 
     # Asking.
 
@@ -181,7 +186,8 @@ class PodInventory:
         begun_before = self._looks_begun
         async with self._lock:
             if self._looks_begun == begun_before:
-                await self._look()
+                with self._look_spans.look(self.discovery.name):
+                    await self._look()
 
     async def _look(self) -> None:
         self._looks_begun += 1

@@ -39,7 +39,7 @@ class Leases:
         if length_ns:
             lease = _Lease(session_id, length_ns, self.clock.trace_ns())
             self._leases[session_id] = lease
-            self._background.leave(self._watch(lease), name=f"lease of session {session_id}")
+            self._background.leave_apart(self._watch(lease), name=f"lease of session {session_id}")
 
     def renew(self, session_id: str) -> None:
         """Note that somebody asked for a session."""

@@ -19,7 +19,7 @@ from ..model.session import SessionState, TraceSession
 from ..model.session_request import TooManyWatchers
 from ..model.spans import SpanBatch
 from ..model.stats import SessionStats
-from .background import Background
+from .background import Background, apart
 from .channel import Channel
 from .watcher import ContainerNews, Ended, Frame, Heartbeat, Watcher
 
@@ -107,9 +107,8 @@ class LiveSpans:
         if channel is None:
             channel = Channel(node=self.node, session=session, turn=self._turn)
             self._channels[session.session_id] = channel
-            channel.task = self._background.start(
-                self._tend(channel), name=f"show session {session.session_id}"
-            )
+            tending = apart(self._tend(channel), name=f"show session {session.session_id}")
+            channel.task = self._background.hold(tending)
         watcher.since = channel.offers
         channel.watchers.add(watcher)
         return channel

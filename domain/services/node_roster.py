@@ -1,7 +1,7 @@
 """Keeping the list of nodes fresh, whatever befalls who knows it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 
 import structlog
@@ -11,9 +11,14 @@ from ...ports.clock import Clock
 from ...ports.errors import ClusterUnavailable, DiscoveryFailed
 from ...ports.node_directory import NodeDirectory
 from ..model.nodes import Nodes
+from ..model.single_span import AttributeValue
 from .backoff import CAP_SECONDS, Backoff
+from .own_spans import FOR_NOBODY, OwnSpans
 
 _log = structlog.get_logger()
+
+LIST = "node discovery"
+"""What spans are called in which nodes are listed."""
 
 _NAMED = 10
 """More names would make a line of the log too long."""
@@ -51,6 +56,7 @@ class NodeRoster:
     poll_seconds: float = 10.0
     state: RosterState = field(factory=RosterState)
     backoff: Callable[[], Backoff] = Backoff
+    spans: OwnSpans = FOR_NOBODY
     _known: asyncio.Event = field(factory=asyncio.Event)
 
     def nodes(self) -> Nodes:
@@ -87,15 +93,20 @@ class NodeRoster:
         Pauses are short again only after changes were followed for long: each beginning is a list.
         """
         began, listed = self.clock.trace_ns(), False
+        began_wall_ns = self.clock.wall_ns()
         self.state = evolve(self.state, watches=self.state.watches + 1)
         try:
             async with aclosing(self.directory.changes()) as changes:
                 async for nodes in changes:
                     self._take(nodes, lists=0 if listed else 1)
+                    if not listed:
+                        self._record_list(began_wall_ns)
                     self.state, listed = evolve(self.state, watch_failure=""), True
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end discovery
             self._fail("nodes.watch_failed", error)
             failure = self.state.failure if listed else _words(error)
+            if not listed:
+                self._record_list(began_wall_ns, error=_words(error))
             self.state = evolve(self.state, watch_failure=_words(error), failure=failure)
             if self.clock.trace_ns() - began > CAP_SECONDS * 1e9:
                 backoff.reset()
@@ -104,15 +115,29 @@ class NodeRoster:
 
     async def list_anew(self, backoff: Backoff) -> float:
         """List them once; return how many seconds to wait until the next time."""
-        try:
-            nodes = await self.directory.nodes()
-        except Exception as error:  # noqa: BLE001 - likewise
-            self._fail("nodes.list_failed", error)
-            self.state = evolve(self.state, failure=_words(error))
-            return max(min(backoff.seconds(), self.poll_seconds), _asked(error))
-        backoff.reset()
-        self._take(nodes, lists=1)
+        with self.spans.span(LIST) as span:
+            try:
+                nodes = await self.directory.nodes()
+            except Exception as error:  # noqa: BLE001 - likewise
+                self._fail("nodes.list_failed", error)
+                span.fail(error)
+                self.state = evolve(self.state, failure=_words(error))
+                return max(min(backoff.seconds(), self.poll_seconds), _asked(error))
+            backoff.reset()
+            self._take(nodes, lists=1)
+            span.attributes |= self._about()
         return self.poll_seconds
+
+    def _record_list(self, began_ns: int, *, error: str = "") -> None:
+        """Have a span of the list that a watch begins with."""
+        self.spans.record(LIST, started_ns=began_ns, attributes=self._about(), error=error)
+
+    def _about(self) -> Mapping[str, AttributeValue]:
+        nodes = self.state.nodes
+        return {
+            "container_tracer.nodes": len(nodes.ready),
+            "container_tracer.unready_nodes": len(nodes.unready),
+        }
 
     async def _follow(self) -> None:
         backoff = self.backoff()

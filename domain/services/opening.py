@@ -16,10 +16,13 @@ from ...ports.task_directory import TaskDirectory
 from ..model.attachments import Attachment
 from ..model.errors import DataError, TracerError
 from ..model.pod import Container
+from ..model.single_span import AttributeValue
 from .attached import WatchedAttachments
 from .container_watch import ContainerWatch
+from .drain_spans import DrainSpans
 from .following import TaskFollower
 from .launching import Launchers
+from .own_spans import FOR_NOBODY, OwnSpans
 from .pipeline import SourceLayout, TracePipeline
 from .runner import SourceRunner
 from .shared_source import SharedSource
@@ -39,6 +42,7 @@ class SourceOpening:
     executor: Executor
     settings: SourceSettings
     watch: ContainerWatch | None = None
+    spans: OwnSpans = FOR_NOBODY
     _launchers: Launchers = field(init=False)
     _layouts: dict[frozenset[str], SourceLayout] = field(factory=dict)
 
@@ -52,30 +56,37 @@ class SourceOpening:
         Raises `TracingUnavailable`, `EventUnavailable` or `DiscoveryFailed`, and then nothing is
         left in the kernel.
         """
+        with self.spans.span("source open") as span:
+            source = await self._open(events, containers)
+            span.attributes |= {**_about(source), "container_tracer.tasks": len(source.recorded)}
+        _log.info("source.opened", source=source.name, events=len(events))
+        return source
+
+    async def _open(self, events: frozenset[str], containers: Sequence[Container]) -> SharedSource:
         found = await asyncio.gather(
             self._launchers.tasks_for(containers), *map(self.directory.tasks_of, containers)
         )
         tids = {task.tid for tasks in found for task in tasks}
         opened = await _in_worker(self.tracer.open_source, events, tids, self.settings)
         try:
-            source = await self._share(events, tids, opened)
+            return await self._share(events, tids, opened)
         except BaseException:
             await _in_worker(opened.close)
             raise
-        _log.info("source.opened", source=source.name, events=len(events))
-        return source
 
     async def close(self, source: SharedSource) -> None:
         """Remove a source, whose loops are ending, from the kernel; failures are logged."""
         await asyncio.gather(*source.tasks, return_exceptions=True)
         source.pipeline.attached.close()
-        try:
-            async with source.runner.lock:
-                await _in_worker(source.pipeline.source.close)
-        except TracerError as error:
-            _log.error("source.not_removed", source=source.name, error=str(error))
-        else:
-            _log.info("source.closed", source=source.name)
+        with self.spans.span("source close", attributes=_about(source)) as span:
+            try:
+                async with source.runner.lock:
+                    await _in_worker(source.pipeline.source.close)
+            except TracerError as error:
+                span.fail(error)
+                _log.error("source.not_removed", source=source.name, error=str(error))
+            else:
+                _log.info("source.closed", source=source.name)
 
     async def _share(
         self, events: frozenset[str], tids: set[int], opened: TraceSource
@@ -85,7 +96,10 @@ class SourceOpening:
         except DataError as error:
             raise TracingUnavailable(f"Cannot read this kernel's events: {error}") from error
         pipeline = TracePipeline(source=opened, layout=layout, clock=self.clock)
-        runner = SourceRunner(pipeline=pipeline, executor=self.executor, deliver=lambda _: None)
+        drains = DrainSpans(spans=self.spans, source=opened.name)
+        runner = SourceRunner(
+            pipeline=pipeline, executor=self.executor, deliver=lambda _: None, spans=drains
+        )
         follower = TaskFollower.of(runner, self.directory, self._launchers, self.clock)
         if self.watch is not None:
             pipeline.attached = _watched(self.watch, follower)
@@ -98,6 +112,13 @@ class SourceOpening:
         if events not in self._layouts:
             self._layouts[events] = await _in_worker(SourceLayout.of, header_page, formats)
         return self._layouts[events]
+
+
+def _about(source: SharedSource) -> Mapping[str, AttributeValue]:
+    return {
+        "container_tracer.source": source.name,
+        "container_tracer.kinds_of_events": len(source.events),
+    }
 
 
 def _watched(watch: ContainerWatch, follower: TaskFollower) -> WatchedAttachments:

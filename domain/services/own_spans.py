@@ -4,8 +4,9 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
-from attrs import define, field
+from attrs import Factory, define, field
 
 from ...ports.clock import Clock
 from ...ports.single_span_exporter import SingleSpanExporter
@@ -59,11 +60,8 @@ class OwnSpans:
         It is below the caller's, who is elsewhere, else below the one this code runs in, else the
         root of a new trace. It is exported if that above is, and it is to be.
         """
-        span = self._begin(name, kind, caller, exported=exported)
-        span.attributes.update(attributes or {})
-        span.links.extend(links)
-        for one in self.observers:
-            one.began(span)
+        span = self._open(name, kind, caller, exported=exported)
+        self._begin(span, attributes, links)
         token = CURRENT.set(span)
         try:
             yield span
@@ -73,6 +71,23 @@ class OwnSpans:
         finally:
             CURRENT.reset(token)
             self._end(span)
+
+    def record(
+        self,
+        name: str,
+        *,
+        started_ns: int,
+        kind: SingleSpanKind = SingleSpanKind.INTERNAL,
+        attributes: AttributeMap | None = None,
+        links: Sequence[SpanLink] = (),
+        error: str = "",
+        exported: bool = True,
+    ) -> None:
+        """Have a span of what began at a time of the wall clock, and is over just now."""
+        span = self._open(name, kind, None, exported=exported)
+        span.started_ns, span.error = started_ns, error
+        self._begin(span, attributes, links)
+        self._end(span)
 
     def counts(self) -> Mapping[str, SingleSpanCounts]:
         """Return what became of the spans, by exporter."""
@@ -87,7 +102,7 @@ class OwnSpans:
         """Deliver what waits, if that can be done soon, and drop the rest."""
         await asyncio.gather(*(one.close(CLOSE_SECONDS) for one in self._deliveries))
 
-    def _begin(
+    def _open(
         self, name: str, kind: SingleSpanKind, caller: SpanContext | None, *, exported: bool
     ) -> OpenSpan:
         above = None if caller else CURRENT.get()
@@ -114,7 +129,17 @@ class OwnSpans:
             clock=self.clock,
         )
 
+    def _begin(
+        self, span: OpenSpan, attributes: AttributeMap | None, links: Sequence[SpanLink]
+    ) -> None:
+        span.attributes.update(attributes or {})
+        span.links.extend(links)
+        for one in self.observers:
+            one.began(span)
+
     def _end(self, span: OpenSpan) -> None:
+        if not (self.observers or span.context.sampled):
+            return
         over = span.over(self.clock.wall_ns())
         for one in self.observers:
             one.ended(over)
@@ -125,3 +150,15 @@ class OwnSpans:
 
 def _random_id(length: int) -> bytes:
     return (secrets.randbelow((1 << 8 * length) - 1) + 1).to_bytes(length, "big")
+
+
+class _HasClock(Protocol):
+    clock: Clock
+
+
+def _for_nobody(owner: _HasClock) -> OwnSpans:
+    return OwnSpans(clock=owner.clock)
+
+
+FOR_NOBODY: OwnSpans = Factory(_for_nobody, takes_self=True)
+"""The default of a field after `clock`: spans that nobody exports or sees."""

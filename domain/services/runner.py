@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 from attrs import define, field
 
+from .drain_spans import DrainSpans
 from .pipeline import DrainReport, TracePipeline
 
 GATHER_SECONDS = 0.1
@@ -29,6 +30,7 @@ class SourceRunner:
     pipeline: TracePipeline
     executor: Executor
     deliver: Callable[[DrainReport], None]
+    spans: DrainSpans
     lock: asyncio.Lock = field(factory=asyncio.Lock)
 
     async def run(self) -> None:
@@ -64,17 +66,18 @@ class SourceRunner:
 
     async def _drain_once(self) -> DrainReport:
         """Drain in a worker thread, which is always waited for: nobody else may begin before."""
-        loop = asyncio.get_running_loop()
+        loop, began_ns = asyncio.get_running_loop(), self.spans.now_ns()
         draining = loop.run_in_executor(self.executor, self.pipeline.drain)
         try:
             await asyncio.shield(draining)
         except asyncio.CancelledError:
             await asyncio.wait([draining])
-            self._hand_on(draining.result())
+            self._hand_on(draining.result(), began_ns)
             raise
-        return self._hand_on(draining.result())
+        return self._hand_on(draining.result(), began_ns)
 
-    def _hand_on(self, report: DrainReport) -> DrainReport:
+    def _hand_on(self, report: DrainReport, began_ns: int) -> DrainReport:
+        self.spans.note(report, began_ns)
         if report.losses:
             source = self.pipeline.source.name
             _log.warning("drain.lost_events", source=source, gaps=report.losses)

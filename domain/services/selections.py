@@ -129,7 +129,7 @@ class Selections:
             self._end_if_over(one)
         elif not self._looking:
             self._looking = True
-            self._background.leave(self._look(), name="look for containers without tasks")
+            self._background.leave_apart(self._look(), name="look for containers without tasks")
 
     async def told(self, change: InventoryChange) -> None:
         """Let what begun join, and close what ended; never raises.
@@ -174,7 +174,7 @@ class Selections:
         one.leaving |= {container.key: container for container in ended}
         if idle and ended:
             name = f"close containers of session {one.session.session_id}"
-            self._background.leave(self._let_go(one), name=name)
+            self._background.leave_apart(self._let_go(one), name=name)
 
     async def _let_go(self, one: Followed) -> None:
         """Close containers of a session: their open calls end, their numbers stay."""
@@ -204,7 +204,7 @@ class Selections:
         if self._is_over(one) and not one.ending:
             one.ending = True
             name = f"look before session {one.session.session_id} ends"
-            self._background.leave(self._end_when_sure(one), name=name)
+            self._background.leave_apart(self._end_when_sure(one), name=name)
 
     def _is_over(self, one: Followed) -> bool:
         request = one.session.request

@@ -12,8 +12,10 @@ from ..model.share import SessionShare
 from ..model.span_sampling import SpanSampling
 from ..model.spans import SpanBatch
 from ..model.stats import ExporterStats
+from .background import apart
 from .deliveries import Deliveries
 from .live import LiveSpans
+from .own_spans import FOR_NOBODY, OwnSpans
 from .selections import Selections
 from .shared_source import Subscription
 from .sources import TraceSources
@@ -47,6 +49,7 @@ class SessionRuns:
     exporters: Mapping[str, SpanExporter]
     clock: Clock
     live: LiveSpans
+    spans: OwnSpans = FOR_NOBODY
     _runs: dict[str, SessionRun] = field(factory=dict)
 
     def of(self, session_id: str) -> SessionRun | None:
@@ -74,7 +77,7 @@ class SessionRuns:
             await run.deliveries.close()
             raise
         self._runs[session.session_id] = run
-        run.watch = asyncio.create_task(
+        run.watch = apart(
             _watch(run, duration_ns / 1e9 or None, ended),
             name=f"watch session {session.session_id}",
         )
@@ -135,6 +138,7 @@ class SessionRuns:
             {name: self.exporters[name] for name in wanted},
             context,
             clock=self.clock,
+            spans=self.spans,
             statistics=counts,
         )
 

@@ -24,8 +24,10 @@ from .background import Background
 from .inventory import PodInventory
 from .leases import Leases
 from .live import LiveSpans
+from .own_spans import FOR_NOBODY, OwnSpans
 from .selections import Selections
 from .session_runs import SessionRun, SessionRuns
+from .session_spans import SessionSpans
 from .sources import TraceSources
 from .watcher import Frame, Watcher
 
@@ -47,11 +49,13 @@ class TraceSessions:
     exporters: Mapping[str, SpanExporter]
     repository: SessionRepository
     clock: Clock
+    spans: OwnSpans = FOR_NOBODY
     live: LiveSpans = field(init=False)
     _admission: Admission = field(init=False)
     _leases: Leases = field(init=False)
     _selections: Selections = field(init=False)
     _runs: SessionRuns = field(init=False)
+    _session_spans: SessionSpans = field(init=False)
     _locks: dict[str, asyncio.Lock] = field(factory=dict)
     _background: Background = field(factory=Background)
     _closed: bool = False
@@ -76,7 +80,9 @@ class TraceSessions:
             exporters=self.exporters,
             clock=self.clock,
             live=self.live,
+            spans=self.spans,
         )
+        self._session_spans = SessionSpans(self.spans)
 
     @property
     def node(self) -> str:
@@ -124,7 +130,7 @@ class TraceSessions:
         _log.info("session.created", session_id=session.session_id, hook=request.hook)
         if request.run:
             try:
-                await self._start(session.session_id, selected=True)
+                await self._start(session.session_id, selected=True, caller=request.caller)
             except BaseException:
                 with suppress(UnknownSession):
                     await self.delete(session.session_id)
@@ -239,17 +245,20 @@ class TraceSessions:
                 raise TracingUnavailable("This node is shutting down; no session starts any more.")
             session.move(SessionState.STARTING)
             session.error = session.reason = ""
-            session.caller = caller or session.caller
-            try:
-                await self._runs.begin(session, selected=selected, ended=self._ended)
-            except BaseException as error:
-                session.error = str(error) or type(error).__name__
-                session.ended_ns = self.clock.wall_ns()
-                session.move(SessionState.FAILED)
-                self.live.end(session, "it could not be started")
-                raise
-            session.move(SessionState.RUNNING)
+            with self._session_spans.starting(session, caller):
+                await self._begin(session, selected=selected)
         _log.info("session.started", session_id=session_id, containers=len(session.containers))
+
+    async def _begin(self, session: TraceSession, *, selected: bool) -> None:
+        try:
+            await self._runs.begin(session, selected=selected, ended=self._ended)
+        except BaseException as error:
+            session.error = str(error) or type(error).__name__
+            session.ended_ns = self.clock.wall_ns()
+            session.move(SessionState.FAILED)
+            self.live.end(session, "it could not be started")
+            raise
+        session.move(SessionState.RUNNING)
 
     async def _stop_by_id(self, session_id: str, reason: str) -> None:
         self.repository.get(session_id)
@@ -286,6 +295,10 @@ class TraceSessions:
                 await self._end(run, reason)
 
     async def _end(self, run: SessionRun, reason: str) -> None:
+        with self._session_spans.stopping(run, reason):
+            await self._end_run(run, reason)
+
+    async def _end_run(self, run: SessionRun, reason: str) -> None:
         session, failure = run.session, "stopping it was broken off"
         session.move(SessionState.STOPPING)
         try:

@@ -13,6 +13,7 @@ from ..model.selector import ContainerSelector
 from ..model.share import SessionShare
 from ..model.spans import SpanBatch
 from ..model.stats import SourceStats
+from .background import apart
 from .following import TaskFollower
 from .pipeline import DrainReport, TracePipeline
 from .runner import SourceRunner
@@ -83,7 +84,7 @@ class SharedSource:
     def run(self) -> None:
         """Begin to drain and to look after tasks."""
         for verb, loop in (("drain", self.runner.run()), ("follow", self.follower.run())):
-            task = asyncio.create_task(loop, name=f"{verb} {self.name}")
+            task = apart(loop, name=f"{verb} {self.name}")
             task.add_done_callback(self._died)
             self.tasks.append(task)
 

@@ -192,7 +192,7 @@ class NodeWiring(containers.DeclarativeContainer):
     hooks: providers.Provider[tuple[TraceHook, ...]] = providers.Singleton(built_in_hooks)
 
     inventory: providers.Provider[PodInventory] = providers.Singleton(
-        PodInventory, discovery=discovery, directory=directory, clock=clock
+        PodInventory, discovery=discovery, directory=directory, clock=clock, spans=spans
     )
     watch: providers.Provider[ContainerWatch] = providers.Singleton(
         ContainerWatch, tracer=tracer, directory=directory, inventory=inventory, clock=clock
@@ -207,6 +207,7 @@ class NodeWiring(containers.DeclarativeContainer):
         directory=directory,
         watch=watch,
         clock=clock,
+        spans=spans,
         executor=executor,
         settings=providers.Factory(_source_settings, settings),
     )
@@ -223,6 +224,7 @@ class NodeWiring(containers.DeclarativeContainer):
         exporters=exporters,
         repository=repository,
         clock=clock,
+        spans=spans,
     )
     forwarder: providers.Provider[SpanForwarder | None] = providers.Singleton(
         span_forwarder, settings, inventory, clock, jaeger

@@ -63,8 +63,12 @@ def _directory(settings: SvcSettings) -> NodeDirectory:
     )
 
 
-def _roster(settings: SvcSettings, directory: NodeDirectory, clock: Clock) -> NodeRoster:
-    return NodeRoster(directory=directory, clock=clock, poll_seconds=settings.poll_seconds)
+def _roster(
+    settings: SvcSettings, directory: NodeDirectory, clock: Clock, spans: OwnSpans
+) -> NodeRoster:
+    return NodeRoster(
+        directory=directory, clock=clock, poll_seconds=settings.poll_seconds, spans=spans
+    )
 
 
 def _broadcast(
@@ -141,18 +145,18 @@ class SvcWiring(containers.DeclarativeContainer):
     clock: providers.Provider[Clock] = providers.Singleton(SystemClock)
     book: providers.Provider[SpanBook] = providers.Singleton(_book, clock)
     directory: providers.Provider[NodeDirectory] = providers.Singleton(_directory, settings)
+    jaeger: providers.Provider[FoundCollector | None] = providers.Singleton(
+        _jaeger, settings, clock
+    )
+    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock, jaeger, book)
     roster: providers.Provider[NodeRoster] = providers.Singleton(
-        _roster, settings, directory, clock
+        _roster, settings, directory, clock, spans
     )
     nodes: providers.Provider[Callable[[], Nodes]] = roster.provided.nodes
     stale: providers.Provider[Callable[[], str]] = roster.provided.stale
     tls: providers.Provider[TlsUses] = providers.Singleton(
         tls_uses, settings.provided.tls, settings.provided.nodes_tls
     )
-    jaeger: providers.Provider[FoundCollector | None] = providers.Singleton(
-        _jaeger, settings, clock
-    )
-    spans: providers.Provider[OwnSpans] = providers.Singleton(_spans, settings, clock, jaeger, book)
     connections: providers.Provider[NodeClient] = providers.Singleton(_connections, settings, tls)
     client: providers.Provider[NodeClient] = providers.Singleton(
         TracedNodeClient, client=connections, spans=spans

@@ -1,6 +1,7 @@
 """A session that is made through svc is one trace: the caller's, svc's, and every node's spans."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from attrs import frozen
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.kernel
 GETPPID = "import os, time\nwhile True: os.getppid(); time.sleep(0.001)"
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 W3C = {"traceparent": f"00-{TRACE}-{SPAN}-01"}
+METHODS = ("GET", "POST", "PUT", "DELETE")
 B3 = {"X-B3-TraceId": TRACE, "X-B3-SpanId": SPAN, "X-B3-Sampled": "1"}
 
 
@@ -79,7 +81,8 @@ def assert_one_trace(found: list[Found], nodes: list[Node], path: str) -> None:
     """Assert that the caller's trace holds what it should, with no parent missing."""
     ours = [one for one in found if one.trace == TRACE]
     known = {one.span: one for one in ours}
-    assert len(known) == len(ours) == 4 * (1 + 2 + 2) + 2
+    requests = [one for one in ours if one.name.split()[0] in METHODS]
+    assert (len(known), len(requests)) == (len(ours), 4 * (1 + 2 + 2))
     assert {one.parent for one in ours} <= {*known, SPAN}
     names = {node.name for node in nodes}
 
@@ -105,9 +108,31 @@ def assert_one_trace(found: list[Found], nodes: list[Node], path: str) -> None:
     sessions = [one for one in ours if one.name == "who asks?"]
     assert {one.says["node"] for one in sessions} == names
     for session in sessions:
-        leg = known[known[session.parent].parent]
-        assert leg.parent == make.span
-        assert leg.says["k8s.node.name"] == session.says["node"]
+        above = names_above(session, known)
+        assert above == ["session start", make.name, "POST tracer-node", make.name]
+        assert leg_above(session, known).says["k8s.node.name"] == session.says["node"]
+    below = {one.name: names_above(one, known) for one in ours}
+    assert below["source open"] == ["session start", *below["session start"]]
+    assert below["session stop"] == [f"PUT {item}", "PUT tracer-node", f"PUT {item}"]
+    assert below["drain"] == ["session stop", *below["session stop"]]
+
+
+def names_above(span: Found, known: Mapping[str, Found]) -> list[str]:
+    """Name the span above one, the one above that, and so on."""
+    above = known.get(span.parent)
+    return [above.name, *names_above(above, known)] if above else []
+
+
+def leg_above(span: Found, known: Mapping[str, Found]) -> Found:
+    above = known[span.parent]
+    return above if above.name.endswith("tracer-node") else leg_above(above, known)
+
+
+def assert_log_lines_bear_ids(programs: Sequence[Svc | Node], trace: str, events: set[str]) -> None:
+    for program in programs:
+        lines = [json.loads(line) for line in program.log.read_text().splitlines()]
+        assert events <= {one["event"] for one in lines if one.get("trace_id") == trace}
+        assert {len(one["span_id"]) for one in lines if "trace_id" in one} == {16}
 
 
 def together(
@@ -141,16 +166,24 @@ def test_svc_and_its_nodes_are_in_the_trace_of_the_caller(
 
         # Without a caller svc begins the trace; one who does not keep his span is no parent.
         (own,) = run_once(svc, pod, {})[1]
+        assert_log_lines_bear_ids((svc, *nodes), TRACE, {"request.answered"})
+        for log in nodes:
+            assert_log_lines_bear_ids((log,), own, {"session.started", "source.opened"})
         _, not_kept = run_once(svc, pod, {"b3": f"{TRACE[::-1]}-{SPAN}-0"})
-        wait_for(lambda: [one.trace for one in of_otlp(received)].count(own) == 7, "its spans")
         assert max(svc.stop(), *(node.stop() for node in nodes)) < 10
     assert own != TRACE
     assert not_kept == {TRACE[::-1]}
     found = of_otlp(received)
     roots = [one.name for one in found if one.trace == own and not one.parent]
     assert roots == ["POST /v1/trace-session"]
+    names = [one.name for one in found if one.trace == own]
+    assert [names.count(one) for one in ("who asks?", "session start", "source open")] == [2] * 3
     others = [(one.name, one.parent) for one in found if one.trace == TRACE[::-1]]
     assert others == [("who asks?", "")] * 2
+    # What nobody asked for is in no trace of somebody.
+    alone = {one.name for one in found if one.name.startswith(("export", "discovery"))}
+    assert alone == {"export otlp", "discovery"}
+    assert all(one.trace not in (TRACE, own) for one in found if one.name == "export otlp")
     parents = {(one.trace, one.parent) for one in found if one.parent}
     assert parents - {(one.trace, one.span) for one in found} == {(TRACE, SPAN)}
 

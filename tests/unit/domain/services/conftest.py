@@ -14,11 +14,14 @@ from container_tracer.domain.model.hooks.trace_syscalls import TraceSyscalls
 from container_tracer.domain.model.pod import Container, Pod, Task
 from container_tracer.domain.model.selector import ContainerSelector
 from container_tracer.domain.model.session_request import SessionRequest
+from container_tracer.domain.model.single_span import SingleSpan
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.task_events import TASK_EVENTS
 from container_tracer.domain.services.admission import SessionSettings
 from container_tracer.domain.services.inventory import PodInventory
+from container_tracer.domain.services.open_span import OpenSpan
 from container_tracer.domain.services.opening import SourceOpening
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.domain.services.sessions import TraceSessions
 from container_tracer.domain.services.shared_source import SharedSource
 from container_tracer.domain.services.sources import TraceSources
@@ -35,6 +38,28 @@ CALLS = ("getppid", "read", "openat")
 """The calls this kernel has."""
 
 
+@define(eq=False)
+class SeenSpans:
+    """Every span of a tracer's own that is over, exported or not."""
+
+    over: list[SingleSpan] = field(factory=list)
+    sampled: set[bytes] = field(factory=set)
+
+    def began(self, span: OpenSpan) -> None:
+        if span.context.sampled:
+            self.sampled.add(span.context.span_id)
+
+    def ended(self, span: SingleSpan) -> None:
+        self.over.append(span)
+
+    @property
+    def exported(self) -> list[SingleSpan]:
+        return [one for one in self.over if one.span_id in self.sampled]
+
+    def named(self, name: str) -> list[SingleSpan]:
+        return [one for one in self.over if one.name == name]
+
+
 @define(kw_only=True, eq=False)
 class World:
     """What tests do to a node, and see of it."""
@@ -47,11 +72,14 @@ class World:
     exporter: FakeSpanExporter = field(factory=FakeSpanExporter)
     other_exporter: FakeSpanExporter = field(factory=lambda: FakeSpanExporter("other"))
     repository: FakeSessionRepository = field(factory=FakeSessionRepository)
+    seen: SeenSpans = field(factory=SeenSpans)
+    own_spans: OwnSpans = field(init=False)
     sources: TraceSources = field(init=False)
     sessions: TraceSessions = field(init=False)
     logs: list[MutableMapping[str, Any]] = field(factory=list)
 
     def __attrs_post_init__(self) -> None:
+        self.own_spans = OwnSpans(clock=self.clock, observers=[self.seen])
         opening = SourceOpening(
             tracer=self.kernel,
             discovery=self.discovery,
@@ -59,19 +87,24 @@ class World:
             clock=self.clock,
             executor=self.executor,
             settings=SourceSettings(),
+            spans=self.own_spans,
         )
         self.sources = TraceSources(opening=opening, clock=self.clock)
         self.sessions = TraceSessions(
             settings=SessionSettings(node="node-1", exporters=("fake",), max_sessions=8),
             hooks=(TraceSyscalls(),),
             inventory=PodInventory(
-                discovery=self.discovery, directory=self.directory, clock=self.clock
+                discovery=self.discovery,
+                directory=self.directory,
+                clock=self.clock,
+                spans=self.own_spans,
             ),
             trace_sources=self.sources,
             tracer=self.kernel,
             exporters={"fake": self.exporter, "other": self.other_exporter},
             repository=self.repository,
             clock=self.clock,
+            spans=self.own_spans,
         )
 
     # What the machine does.

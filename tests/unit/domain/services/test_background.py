@@ -2,9 +2,13 @@ import asyncio
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
-from container_tracer.domain.services.background import Background
+from container_tracer.domain.services.background import Background, apart
+from container_tracer.domain.services.open_span import current_span
+from container_tracer.domain.services.own_spans import OwnSpans
+from container_tracer.fakes.clock import FakeClock
 
 
 async def slowly(results: list[str], failure: Exception | None = None) -> str:
@@ -54,6 +58,26 @@ async def test_what_fails_while_nobody_waits_is_logged(awaited: Any) -> None:
     assert [(one["event"], one["task"], one["error"]) for one in logs] == [
         ("background.failed", "work", "broken")
     ]
+
+
+async def test_work_apart_is_in_no_request_and_no_span() -> None:
+    background, spans = Background(), OwnSpans(clock=FakeClock())
+    seen: dict[str, Any] = {}
+
+    async def look(what: str) -> None:
+        seen[what] = (current_span(), structlog.contextvars.get_contextvars())
+
+    with structlog.contextvars.bound_contextvars(request_id="7"), spans.span("request") as span:
+        background.leave(look("of the request"), name="work")
+        background.leave_apart(look("left apart"), name="work")
+        background.hold(apart(look("apart"), name="work"))
+    await background.finish()
+    nothing: tuple[None, dict[str, str]] = (None, {})
+    assert seen == {
+        "of the request": (span, {"request_id": "7"}),
+        "left apart": nothing,
+        "apart": nothing,
+    }
 
 
 async def test_finishing_waits_for_work_that_begins_meanwhile() -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,10 +8,14 @@ from attrs import define, field
 from container_tracer.domain.model.pod import Pod
 from container_tracer.domain.model.selector import ContainerSelector, NoMatchingContainer
 from container_tracer.domain.services.inventory import PodInventory
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.pod_discovery import FakePodDiscovery
+from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
 from container_tracer.fakes.task_directory import FakeTaskDirectory
 from container_tracer.ports.errors import DiscoveryFailed
+
+from .conftest import SeenSpans
 
 
 @define
@@ -59,3 +64,31 @@ async def test_a_look_that_fails_is_not_remembered(world: Any) -> None:
     assert len(await inventory.select(ContainerSelector(container="web"))) == 1
     with pytest.raises(NoMatchingContainer):
         await inventory.select(ContainerSelector(container="db"))
+
+
+async def test_every_look_is_a_span_and_those_without_news_are_exported_now_and_then() -> None:
+    clock, seen, discovery = FakeClock(), SeenSpans(), FakePodDiscovery()
+    spans = OwnSpans(clock=clock, exporters=[FakeSingleSpanExporter()], observers=[seen])
+    inventory = PodInventory(
+        discovery=discovery, directory=FakeTaskDirectory(), clock=clock, spans=spans
+    )
+    for second in range(12):
+        if second == 5:
+            discovery.pods.append(Pod(name="new"))
+        discovery.failure = DiscoveryFailed("No.") if second == 8 else None
+        with suppress(DiscoveryFailed):
+            await inventory.refresh()
+        clock.advance(1)
+    with spans.span("request"):
+        await inventory.refresh()
+    looks = seen.named("discovery")
+    assert len(looks) == 13
+    began = [(one.started_ns - looks[0].started_ns) // 10**9 for one in seen.exported]
+    assert began == [0, 5, 8, 12, 12]
+    assert [one.status_message for one in seen.exported] == ["", "", "No.", "", ""]
+    assert seen.exported[3].parent_span_id == seen.exported[4].span_id
+    assert looks[-1].attributes == {
+        "container_tracer.discovery": "fake",
+        "container_tracer.pods": 1,
+        "container_tracer.containers": 0,
+    }

@@ -7,9 +7,12 @@ from structlog.testing import capture_logs
 from container_tracer.domain.model.nodes import Node, Nodes
 from container_tracer.domain.services.backoff import Backoff
 from container_tracer.domain.services.node_roster import NodeRoster
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.node_directory import FakeNodeDirectory
 from container_tracer.ports.errors import ClusterUnavailable, DiscoveryFailed
+
+from .conftest import SeenSpans
 
 ONE = Nodes(ready=(Node(name="worker-1", host="10.0.0.1", port=8080),))
 NONE = Nodes()
@@ -172,3 +175,25 @@ async def test_it_goes_on_through_everything_until_it_is_cancelled(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_every_list_is_a_span_and_so_is_the_one_that_a_watch_begins_with(
+    directory: FakeNodeDirectory, clock: FakeClock, backoff: Backoff
+) -> None:
+    seen = SeenSpans()
+    spans = OwnSpans(clock=clock, observers=[seen])
+    roster = NodeRoster(directory=directory, clock=clock, spans=spans)
+    await until_it_fails(roster, directory, backoff)
+    directory.failure = None
+    await roster.list_anew(backoff)
+    directory.failure = AWAY
+    await roster.list_anew(backoff)
+    await roster.follow(backoff)
+    assert [(one.name, one.status_message) for one in seen.over] == [
+        ("node discovery", why) for why in ("", "", str(AWAY), str(AWAY))
+    ]
+    assert seen.over[0].attributes == {
+        "container_tracer.nodes": 1,
+        "container_tracer.unready_nodes": 0,
+    }
+    assert all(one.parent_span_id == b"" for one in seen.over)

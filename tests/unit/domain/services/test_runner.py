@@ -5,11 +5,17 @@ import threading
 import time
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
+from container_tracer.domain.services import drain_spans as module_of_spans
 from container_tracer.domain.services import runner as module
+from container_tracer.domain.services.drain_spans import DrainSpans
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.domain.services.pipeline import DrainReport
 from container_tracer.domain.services.runner import SourceRunner
+from container_tracer.fakes.clock import FakeClock
+
+from .conftest import SeenSpans
 
 
 @define
@@ -55,7 +61,10 @@ def report(**changes: Any) -> DrainReport:
 def runner_of(world: Any, *reports: DrainReport) -> tuple[Any, list[DrainReport]]:
     delivered: list[DrainReport] = []
     pipeline: Any = StandInPipeline(list(reports))
-    runner = SourceRunner(pipeline=pipeline, executor=world.executor, deliver=delivered.append)
+    drains = DrainSpans(spans=OwnSpans(clock=FakeClock()), source="source")
+    runner = SourceRunner(
+        pipeline=pipeline, executor=world.executor, deliver=delivered.append, spans=drains
+    )
     return runner, delivered
 
 
@@ -128,3 +137,57 @@ async def test_who_cancels_a_drain_waits_for_it_and_its_spans_are_handed_on(worl
     assert draining.cancelled()
     assert [one.events for one in delivered] == [1]
     assert not runner.lock.locked()
+
+
+async def test_of_drains_that_are_alike_one_now_and_then_is_a_span(world: Any) -> None:
+    runner, _ = runner_of(world, *[report(events=5, more=True) for _ in range(30)], report())
+    clock, seen = FakeClock(), SeenSpans()
+    runner.spans = DrainSpans(spans=OwnSpans(clock=clock, observers=[seen]), source="source")
+    for _ in range(25):
+        runner.pipeline.reports[0] = evolve(runner.pipeline.reports[0], more=False)
+        await runner.drain()
+        clock.advance(1)
+    first = seen.over[0].started_ns
+    assert [(one.started_ns - first) // 10**9 for one in seen.over] == [0, 10, 20]
+    assert seen.over[0].attributes == {
+        "container_tracer.source": "source",
+        "container_tracer.events": 5,
+        "container_tracer.spans": 0,
+        "container_tracer.sessions": 0,
+        "container_tracer.losses": 0,
+        "container_tracer.more": False,
+    }
+
+
+async def test_every_drain_that_loses_or_is_for_a_request_is_a_span(world: Any) -> None:
+    losing = report(losses=1)
+    runner, _ = runner_of(world, report(), losing, losing, report(), report(), report())
+    clock, seen = FakeClock(), SeenSpans()
+    spans = OwnSpans(clock=clock, observers=[seen])
+    runner.spans = DrainSpans(spans=spans, source="source")
+    for _ in range(4):
+        await runner.drain()
+    assert [one.attributes["container_tracer.losses"] for one in seen.over] == [0, 1, 1]
+    with spans.span("request") as request:
+        await runner.drain()
+    assert seen.over[3].parent_span_id == request.context.span_id
+
+
+class HastyClock(FakeClock):
+    """Time flies whenever somebody looks."""
+
+    def wall_ns(self) -> int:
+        self.wall += module_of_spans.SLOW_NS
+        return self.wall
+
+
+async def test_every_drain_that_is_slow_is_a_span(world: Any) -> None:
+    runner, _ = runner_of(world, report(), report())
+    seen = SeenSpans()
+    spans = OwnSpans(clock=HastyClock(), observers=[seen])
+    runner.spans = DrainSpans(spans=spans, source="source")
+    await runner.drain()
+    await runner.drain()
+    assert [one.ended_ns - one.started_ns > module_of_spans.SLOW_NS for one in seen.over] == [
+        True
+    ] * 2
