@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from container_tracer.adapters.vsock.connection import READ_BYTES
+from container_tracer.domain.model.agent_span import MAX_VALUES
 from container_tracer.domain.model.guest_slots import GuestSlots
 from container_tracer.domain.model.guest_sockets import (
     MONITOR,
     SANDBOX,
     SOCKET_PLACES,
     listening_name,
+)
+from container_tracer.domain.model.guest_span import (
+    HARMLESS_EVENT_TEXTS,
+    HARMLESS_TEXTS,
+    MAX_SPAN_BYTES,
 )
 from container_tracer.domain.services.frame_room import HOLD_SECONDS, SMALL_BYTES
 from container_tracer.domain.services.guest_reception import REST
@@ -39,10 +45,18 @@ SLOTS = GuestSlots()
         f"{SLOTS.per_guest} connections per guest, {SLOTS.in_all:,} in all",
         f"{QUEUE_SPANS:,} spans and {QUEUE_BYTES >> 20} MiB wait",
         f"{GRACE_SECONDS:.0f} s after a guest has left",
+        f"{MAX_VALUES:,} values of a span",
+        f"{MAX_SPAN_BYTES >> 10} KiB of a span",
     ],
 )
 def test_its_numbers_are_those_of_the_program(said: str) -> None:
     assert said in PAGE
+
+
+def test_every_name_whose_text_is_exported_is_told() -> None:
+    told = set(re.findall(r"`([a-z.…]+)`", PAGE))
+    for name in HARMLESS_TEXTS | HARMLESS_EVENT_TEXTS:
+        assert told & {name, f"{name.partition('.')[0]}.…"}
 
 
 def test_guests_take_as_much_of_a_core_as_it_says() -> None:
