@@ -10,7 +10,7 @@ from container_tracer.adapters.otlp.encoding import SpanEncoder
 from container_tracer.domain.model.spans import SpanBatch
 from container_tracer.domain.model.traces import cut
 
-from . import cluster, encoding
+from . import cluster, encoding, guests
 from .instances import instances, wait_for
 from .measured import Figure, Spent, Spread
 from .node import Node, session
@@ -38,6 +38,7 @@ class Promises:
         return {
             "both cores at full speed": self.saturated,
             "encoding": self.encoding,
+            "spans of guests": lambda: guests.figures(rounds=self.rounds),
             "rate without loss": self.rate_without_loss,
             "prices of bystanders": self.bystanders,
             "starting and stopping": self.starting,

@@ -25,7 +25,8 @@ _STATE, _PARENT, _FLAGS, _THREADS, _START_TIME = 0, 1, 6, 17, 19
 _VMM_COMMANDS = ("qemu-", "cloud-hyperviso", "firecracker", "stratovirt", "openvmm")
 # The name Kata gives to QEMU, and the folders where its runtimes keep the sockets of a sandbox.
 _KATA_SANDBOX = re.compile(
-    r"sandbox-([0-9a-f]{64})|/run/vc/(?:vm|sbs|firecracker)/([^/,\s]+)|/run/kata/([^/,\s]+)"
+    r"sandbox-([0-9a-f]{64})|/run/vc/(?:vm|sbs|firecracker)/([^/,\s]+)"
+    r"|/run/kata/(?:firecracker/)?([^/,\s]+)"
 )
 
 

@@ -28,7 +28,8 @@ def _of_connections(forwarder: SpanForwarder) -> Iterator[Metric]:
     reception = forwarder.reception
     stats, ways = reception.stats, reception.connections
     yield _gauge("places", "Sockets at which guests are heard.", len(ways.listening()))
-    yield _gauge("troubles", "Ways in which guests cannot be heard.", len(ways.troubles()))
+    troubles = len(ways.troubles()) + bool(reception.failure)
+    yield _gauge("troubles", "Ways in which guests cannot be heard.", troubles)
     yield _gauge("connections", "Connections of guests.", stats.open)
     yield _counter("refused_connections", "Connections that were too many.", stats.refused)
     yield _counter("received_bytes", "Bytes that guests sent.", stats.received_bytes)

@@ -142,6 +142,7 @@ def test_groups_come_oldest_first() -> None:
         (f"cloud-hypervisor --api-socket /run/vc/vm/{ID}/clh-api.sock", ID),
         (f"firecracker --api-sock /run/vc/firecracker/{ID}/root/api", ID),
         (f"cloud-hypervisor --api-socket /run/kata/{ID}/ch-api.sock", ID),
+        (f"firecracker --api-sock /run/kata/firecracker/{ID}/root/run/fc.sock", ID),
         ("qemu-system-x86_64 -name guest=vm1", ""),
         ("", ""),
     ],
