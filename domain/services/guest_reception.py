@@ -15,8 +15,10 @@ from ..model.guest_connection_stats import GuestConnectionStats, GuestEnd
 from ..model.guest_frames import FrameCutShort, FrameCutter, FrameTooLong
 from ..model.guest_peer import GuestPeer, GuestSocket
 from ..model.guest_slots import GuestSlots
+from ..model.single_span import SingleSpanKind
 from .frame_room import FrameRoom
 from .guest_peers import GuestPeers
+from .own_spans import OwnSpans
 
 SLOT_SECONDS = 1.0
 """How long a connection counts behind its end: so nobody can come and go all the time."""
@@ -78,6 +80,7 @@ class GuestReception:
     peers: GuestPeers
     guests: Guests
     room: FrameRoom
+    own_spans: OwnSpans
     clock: Clock
     max_frame_bytes: int
     slots: GuestSlots = field(factory=GuestSlots)
@@ -127,18 +130,27 @@ class GuestReception:
     async def _serve(self, connection: GuestConnection) -> None:
         end = GuestEnd.STOPPED
         try:
-            peer = await self.peers.peer_of(connection.address)
-            guest = self.guests.guest(peer)
-            log = _log.bind(guest=peer.address, sandbox=peer.sandbox_id, vmm=peer.vmm)
-            log.info("guest.connected")
-            try:
-                end, why = await self._ended(connection, guest)
-                log.info("guest.left", end=end.value, reason=why)
-            finally:
-                guest.left()
+            end = await self._hear(connection, await self.peers.peer_of(connection.address))
         finally:
             self.stats.ends[end] += 1
             connection.close()
+
+    async def _hear(self, connection: GuestConnection, peer: GuestPeer) -> GuestEnd:
+        """Take all that one sends; say why it is over."""
+        named = {"guest": peer.address, "sandbox": peer.sandbox_id, "vmm": peer.vmm}
+        guest = self.guests.guest(peer)
+        try:
+            with self.own_spans.span(
+                "guest", kind=SingleSpanKind.CONSUMER, attributes=named
+            ) as span:
+                _log.info("guest.connected", **named)
+                end, why = await self._ended(connection, guest)
+                span.attributes["end"] = end.value
+                span.error = why
+                _log.info("guest.left", **named, end=end.value, reason=why)
+        finally:
+            guest.left()
+        return end
 
     async def _ended(self, connection: GuestConnection, guest: Guest) -> tuple[GuestEnd, str]:
         """Take what comes until nothing can come any more; say why."""

@@ -15,6 +15,7 @@ from ...domain.services.guest_peers import GuestPeers
 from ...domain.services.guest_reception import GuestReception
 from ...domain.services.guest_spans import GuestSpans
 from ...domain.services.inventory import PodInventory
+from ...domain.services.own_spans import OwnSpans
 from ...domain.services.span_forwarder import SpanForwarder
 from ...ports.clock import Clock
 from ...ports.errors import GuestsUnreachable
@@ -26,7 +27,11 @@ LONG_FRAMES_BYTES = 32 << 20
 
 
 def span_forwarder(
-    settings: NodeSettings, inventory: PodInventory, clock: Clock, found: FoundCollector | None
+    settings: NodeSettings,
+    inventory: PodInventory,
+    clock: Clock,
+    found: FoundCollector | None,
+    own_spans: OwnSpans,
 ) -> SpanForwarder | None:
     """Make one, if it is wanted; `found` is a Jaeger that is looked for."""
     if not settings.span_forwarder:
@@ -45,10 +50,11 @@ def span_forwarder(
         evolve(settings, named_exporters=settings.exporters), found=found
     )
     spans = GuestSpans(exporters=exporters, clock=clock, terms=terms)
-    return SpanForwarder(reception=_reception(settings, spans, clock), spans=spans)
+    return SpanForwarder(reception=_reception(settings, spans, own_spans), spans=spans)
 
 
-def _reception(settings: NodeSettings, spans: GuestSpans, clock: Clock) -> GuestReception:
+def _reception(settings: NodeSettings, spans: GuestSpans, own_spans: OwnSpans) -> GuestReception:
+    clock = spans.clock
     frame_bytes = settings.span_forwarder_frame_kib << 10
     return GuestReception(
         connections=SocketGuestConnections(
@@ -60,6 +66,7 @@ def _reception(settings: NodeSettings, spans: GuestSpans, clock: Clock) -> Guest
         ),
         peers=GuestPeers(machines=ProcfsVirtualMachines(procfs=settings.procfs_path), clock=clock),
         guests=spans,
+        own_spans=own_spans,
         room=FrameRoom(
             total_bytes=max(LONG_FRAMES_BYTES, 2 * frame_bytes + (1 << 10)), clock=clock
         ),

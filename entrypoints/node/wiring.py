@@ -227,7 +227,7 @@ class NodeWiring(containers.DeclarativeContainer):
         spans=spans,
     )
     forwarder: providers.Provider[SpanForwarder | None] = providers.Singleton(
-        span_forwarder, settings, inventory, clock, jaeger
+        span_forwarder, settings, inventory, clock, jaeger, spans
     )
     tls: providers.Provider[TlsUses] = providers.Singleton(tls_uses, settings.provided.tls)
     access: providers.Provider[AccessControl] = providers.Singleton(_access, settings, clock)

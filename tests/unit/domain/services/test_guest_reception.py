@@ -7,9 +7,12 @@ from attrs import define, field
 from container_tracer.domain.model.guest_connection_stats import GuestEnd
 from container_tracer.domain.model.guest_peer import GuestCid, GuestPeer, GuestSocket
 from container_tracer.domain.model.guest_slots import GuestSlots
+from container_tracer.domain.model.single_span import SingleSpan
 from container_tracer.domain.services.frame_room import FrameRoom
 from container_tracer.domain.services.guest_peers import GuestPeers
 from container_tracer.domain.services.guest_reception import CROWDED_SECONDS, GuestReception
+from container_tracer.domain.services.open_span import OpenSpan
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.fakes.clock import FakeClock
 from container_tracer.fakes.guest_connections import FakeGuestConnection, FakeGuestConnections
 from container_tracer.fakes.virtual_machines import FakeVirtualMachines
@@ -60,11 +63,25 @@ class KnownGuests:
 
 
 @define
+class Book:
+    """Who sees the tracer's own spans."""
+
+    over: list[SingleSpan] = field(factory=list)
+
+    def began(self, span: OpenSpan) -> None:
+        pass
+
+    def ended(self, span: SingleSpan) -> None:
+        self.over.append(span)
+
+
+@define
 class Reception:
     connections: FakeGuestConnections
     machines: FakeVirtualMachines
     guests: KnownGuests
     service: GuestReception
+    book: "Book"
 
     async def connect(self, address: GuestSocket | GuestCid, *parts: bytes) -> FakeGuestConnection:
         connection = self.connections.connect(address).send(*parts)
@@ -83,18 +100,19 @@ class Reception:
 @pytest.fixture
 async def reception() -> AsyncIterator[Reception]:
     connections, machines, guests = FakeGuestConnections(), FakeVirtualMachines(), KnownGuests()
-    clock = FakeClock()
+    clock, book = FakeClock(), Book()
     service = GuestReception(
         connections=connections,
         peers=GuestPeers(machines=machines, clock=clock),
         guests=guests,
+        own_spans=OwnSpans(clock=clock, observers=[book]),
         room=FrameRoom(total_bytes=MAX_BYTES + 8, clock=clock),
         clock=clock,
         max_frame_bytes=MAX_BYTES,
         slots=GuestSlots(per_guest=2, in_all=5),
     )
     await service.start()
-    yield Reception(connections, machines, guests, service)
+    yield Reception(connections, machines, guests, service, book)
     await service.close()
     assert not connections.is_open
     assert service.failure == ""
@@ -196,6 +214,21 @@ async def test_long_frames_wait_for_each_other_and_short_ones_for_nobody(
     assert [len(payload) for payload in reception.guests.seen[1].payloads] == [MAX_BYTES]
     assert reception.service.room.held_bytes == 0
     assert not three.closed
+
+
+async def test_each_connection_is_a_span_of_the_tracers_own(reception: Reception) -> None:
+    for data in (b"", (2**60).to_bytes(8, "big")):
+        await reception.connect(box(), framed(b"a"), data)
+    well, badly = reception.book.over
+    assert (well.name, well.kind, well.status) == ("guest", "consumer", "unset")
+    assert well.attributes == {
+        "guest": box().path,
+        "sandbox": "box-1",
+        "vmm": "",
+        "end": "ended",
+    }
+    assert (badly.status, badly.attributes["end"]) == ("error", "too_long")
+    assert "a frame claims" in badly.status_message
 
 
 async def test_guests_wait_while_exporters_catch_up_but_not_for_ever(reception: Reception) -> None:
