@@ -20,6 +20,12 @@ class SingleSpanExporter(Protocol):
         are to be sent again (after a delay) or still to be sent (at once), and no others.
         """
 
+    def arrived(self) -> int:
+        """Count those spans of the last call to `send` that are known to have arrived.
+
+        It is of use only if that was cancelled.
+        """
+
     async def close(self) -> None:
         """Hang up; again is harmless.
 

@@ -37,12 +37,14 @@ class JaegerSingleSpanExporter:
     resource: ServiceResource
     name: str = field(default="jaeger", init=False)
     _sender: JaegerSender | None = None
+    _arrived: int = 0
 
     async def send(self, spans: Sequence[SingleSpan]) -> None:
         """Send as many batches as it takes, up to the first that fails. Raises as the port says.
 
         A batch holds spans of one origin. Encoding is a thread's work.
         """
+        self._arrived = 0
         if self._sender is None:
             self._sender = self.address.open()
         parts = await asyncio.to_thread(self._encode, self._sender, spans)
@@ -54,6 +56,11 @@ class JaegerSingleSpanExporter:
                     raise
                 untried = [span for one in parts[place + 1 :] for span in one.spans]
                 raise of_part(error, part.spans, untried) from error
+            self._arrived += len(part.spans)
+
+    def arrived(self) -> int:
+        """Count what was confirmed before sending was cancelled."""
+        return self._arrived
 
     async def close(self) -> None:
         """Hang up; again is harmless."""

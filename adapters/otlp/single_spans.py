@@ -26,6 +26,7 @@ class OtlpSingleSpanExporter:
     name: str = field(default="otlp", init=False)
     _open_transport: OpenTransport = field(init=False)
     _transport: Transport | None = None
+    _arrived: int = 0
 
     def __attrs_post_init__(self) -> None:
         """Load what speaks the protocol."""
@@ -36,6 +37,7 @@ class OtlpSingleSpanExporter:
 
         Encoding and compression are a thread's work.
         """
+        self._arrived = 0
         if self._transport is None:
             self._transport = await self._open_transport(self.settings)
         requests = await asyncio.to_thread(self._encode, spans)
@@ -47,6 +49,11 @@ class OtlpSingleSpanExporter:
                     raise
                 untried = [span for one in requests[place + 1 :] for span in one.spans]
                 raise of_part(error, request.spans, untried) from error
+            self._arrived += len(request.spans)
+
+    def arrived(self) -> int:
+        """Count what was answered before sending was cancelled."""
+        return self._arrived
 
     async def close(self) -> None:
         """Hang up; again is harmless."""

@@ -18,7 +18,8 @@ QUEUE_SPANS = 8_192
 QUEUE_BYTES = 16 << 20
 """So much may wait for an exporter; what is more is dropped."""
 
-BATCH_SPANS = 512
+BATCH_SPANS = 2_048
+"""What is sent at once: many, since Jaeger takes a request for each of the guests they are of."""
 
 GATHER_SECONDS = 0.5
 """How long spans may wait for more of them."""
@@ -154,7 +155,13 @@ class SingleSpanDelivery:
         Returns how many seconds to wait before anything is sent again, None if nothing is wrong.
         """
         batch = self._queue.take(BATCH_SPANS)
-        error = await self._send([one.span for one in batch])
+        try:
+            error = await self._send([one.span for one in batch])
+        except asyncio.CancelledError:
+            arrived = self.exporter.arrived()
+            self._queue.settle(batch[arrived:])  # or others: all that is left is dropped
+            self.delivered += arrived
+            raise
         if not isinstance(error, ExportDelayed):
             self.backoff.reset()
         left = _left(batch, error)

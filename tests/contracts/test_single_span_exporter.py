@@ -1,3 +1,4 @@
+import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -16,7 +17,12 @@ from container_tracer.adapters.jaeger.single_spans import JaegerSingleSpanExport
 from container_tracer.adapters.otlp.settings import OtlpProtocol, OtlpSettings
 from container_tracer.adapters.otlp.single_spans import OtlpSingleSpanExporter
 from container_tracer.domain.model.single_span import SingleSpan
-from container_tracer.fakes.http_collector import Answer
+from container_tracer.domain.services.single_span_delivery import (
+    SingleSpanCounts,
+    SingleSpanDelivery,
+)
+from container_tracer.fakes.clock import FakeClock
+from container_tracer.fakes.http_collector import Answer, Manners
 from container_tracer.fakes.jaeger_agent import FakeJaegerAgent
 from container_tracer.fakes.jaeger_collector import FakeJaegerCollector
 from container_tracer.fakes.single_span_exporter import FakeSingleSpanExporter
@@ -260,3 +266,36 @@ async def test_what_an_otlp_collector_answered_is_not_left_to_be_sent_again(
     assert caught.value.left == [ROOT, CHILD, GUESTS][3 - left :]
     assert getattr(caught.value, "retry_after_seconds", 7.0) == 7.0
     assert all(size <= 300 for size in received.sizes)
+
+
+async def test_what_was_confirmed_before_the_end_counts_as_delivered() -> None:
+    async with FakeJaegerCollector() as collector:
+        collector.answers.extend([Answer(), Answer(manners=Manners.HANGS)])
+        exporter = JaegerSingleSpanExporter(
+            address=CollectorAddress(url=collector.endpoint), resource=RESOURCE
+        )
+        delivery = SingleSpanDelivery(exporter=exporter, clock=FakeClock())
+        delivery.start()
+        for span in BATCH:
+            delivery.offer(span)
+        while len(collector.posted) < 2:  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.01)
+        await delivery.close(0.05)
+    assert delivery.counts == SingleSpanCounts(delivered=2, dropped=1)
+
+
+async def test_what_was_answered_before_the_end_counts_as_delivered_over_otlp() -> None:
+    received = Received()
+    received.replies.extend([Reply(), Reply("hang")])
+    async with http_collector(received) as url:
+        exporter = OtlpSingleSpanExporter(
+            settings=OtlpSettings(endpoint=f"{url}/"), resource=RESOURCE, max_request_bytes=300
+        )
+        delivery = SingleSpanDelivery(exporter=exporter, clock=FakeClock())
+        delivery.start()
+        for span in BATCH:
+            delivery.offer(span)
+        while len(received.requests) < 2:  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.01)
+        await delivery.close(0.05)
+    assert delivery.counts == SingleSpanCounts(delivered=1, dropped=2)
