@@ -1,5 +1,6 @@
 """Requests on their way through a proxy: what is done to each, and what its sender got to know."""
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -26,6 +27,8 @@ class Fault(Enum):
     ANSWERS_TWICE = "says once more what it has said, at once"
 
 
+GAP_SECONDS = 0.1
+
 SILENCE = {Fault.IGNORES: 0.5, Fault.SWALLOWS_ANSWER: 0.5}
 
 
@@ -48,13 +51,15 @@ class Exchange:
 class Exchanges:
     """All that went through a proxy; `faults` says how often each of these is done per request.
 
-    What is drawn depends on the seed alone, as far as the order of requests does.
+    What is drawn depends on the seed alone, as far as the order of requests does. `gaps` are times
+    in which this machine let nobody here do anything.
     """
 
     clock: Callable[[], float]
     seed: int
     faults: Mapping[Fault, float] = field(factory=dict)
     every: list[Exchange] = field(factory=list)
+    gaps: list[tuple[float, float]] = field(factory=list)
     drawn: random.Random = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -66,7 +71,27 @@ class Exchanges:
         return exchange
 
     def answer(self, exchange: Exchange, *, cut: bool = False) -> None:
-        exchange.answered, exchange.cut = self.clock(), cut
+        """Note that its sender can know the status by now, and if not `cut`, all the rest."""
+        if exchange.answered is None:
+            exchange.answered = self.clock()
+        exchange.cut = cut
+
+    async def watch_gaps(self) -> None:
+        """Note when the event loop had no turn for long."""
+        before = self.clock()
+        while True:
+            await asyncio.sleep(GAP_SECONDS / 10)
+            now = self.clock()
+            if now - before > GAP_SECONDS:
+                self.gaps.append((before, now))
+            before = now
+
+    def in_time(self, exchange: Exchange, *, patience_seconds: float) -> bool:
+        """Tell whether there was an answer, and its sender surely waited for it."""
+        begin, end = exchange.began, exchange.answered
+        if end is None or end - begin > patience_seconds:
+            return False
+        return all(gap[1] < begin - 2 * patience_seconds or gap[0] > end for gap in self.gaps)
 
     @property
     def hushed(self) -> bool:

@@ -157,11 +157,10 @@ class Ledger(Received):
             if one.asked_seconds and self._answered(one) and following:
                 assert one.exchange.answered is not None
                 pause = following[0].began - one.exchange.answered
-                assert pause > one.asked_seconds / haste - 0.002
+                assert pause > one.asked_seconds / haste - 0.002, (pause, one.exchange)
 
     def _answered(self, one: Arrival) -> bool:
-        answered = one.exchange.answered
-        return answered is not None and answered - one.exchange.began < self.patience_seconds
+        return self.exchanges.in_time(one.exchange, patience_seconds=self.patience_seconds)
 
     def _choose(self) -> Reply:
         number = self.exchanges.drawn.random()

@@ -94,8 +94,8 @@ class Session:
         self.check()
         assert (self.counts.pending, self.counts.pending_spans) == (0, 0)
         least, most = self.known(doubtful=False), self.known(doubtful=True)
-        assert least[0] <= self.counts.delivered_spans <= most[0]
-        assert least[1] <= self.counts.delivered <= most[1]
+        assert least[0] <= self.counts.delivered_spans <= most[0], (least, most, self.counts)
+        assert least[1] <= self.counts.delivered <= most[1], (least, most, self.counts)
         check_books(self.run)
 
 
@@ -131,7 +131,7 @@ class Singles:
         self.check()
         known = [len(self.run.ledger.known(doubtful=doubtful)) for doubtful in (False, True)]
         assert self.delivery.pending == 0
-        assert known[0] <= self.delivery.delivered <= known[1]
+        assert known[0] <= self.delivery.delivered <= known[1], (known, self.delivery.counts)
         check_books(self.run)
 
 

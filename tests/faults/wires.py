@@ -178,9 +178,12 @@ async def begun(
         refusals=wire.refusals,
         patience_seconds=timeout_seconds / 2,
     )
+    watching = asyncio.create_task(exchanges.watch_gaps(), name="watch gaps")
     async with wire.listening(ledger) as url:
         try:
             yield Run(wire, seed, exchanges, ledger, url)
         except Exception as error:
             error.add_note(f"{wire.name}; repeat it with FAULT_SEEDS={seed}")
             raise
+        finally:
+            watching.cancel()
