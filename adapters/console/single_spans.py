@@ -1,6 +1,5 @@
 """Single spans on the console."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -9,7 +8,8 @@ from attrs import define, field
 from ...domain.model.single_span import SingleSpan
 from ...domain.model.single_span_text import single_span_line
 from ...domain.model.tags import NO_TAGS, Tags
-from .span_stream import SpanStream
+from ...ports.errors import ExportFailed, ExportRejected
+from .span_stream import SpanStream, Writing
 
 
 @define(eq=False)
@@ -27,8 +27,15 @@ class ConsoleSingleSpanExporter:
 
     async def send(self, spans: Sequence[SingleSpan]) -> None:
         """Write whole lines, in a worker thread. Raises as the port says."""
-        lines = [single_span_line(one, self.tags) for one in spans]
-        await asyncio.to_thread(self._lines.write_lines, lines)
+        writing = Writing()
+        try:
+            await self._lines.write_lines(
+                lambda: [single_span_line(one, self.tags) for one in spans], writing
+            )
+        except ExportFailed as error:
+            if not writing.spans:
+                raise
+            raise ExportRejected(str(error), spans=len(spans) - writing.spans) from error
 
     def arrived(self) -> int:
         """Tell that nothing is known to have arrived: whole batches are written."""

@@ -1,6 +1,5 @@
 """The exporter `console`."""
 
-import asyncio
 import os
 from typing import TextIO
 
@@ -8,9 +7,9 @@ from attrs import define, field
 
 from ...domain.model.spans import SpanBatch
 from ...domain.model.tags import NO_TAGS, Tags
-from ...ports.errors import ExportFailed
+from ...ports.errors import ExportFailed, ExportRejected
 from ...ports.span_exporter import TraceContext
-from .span_stream import SpanStream
+from .span_stream import SpanStream, Writing
 from .table import SpanTable
 
 
@@ -20,17 +19,27 @@ class ConsoleSink:
 
     _stream: SpanStream
     output: str = ""
+    _writing: Writing = field(factory=Writing)
     _closed: bool = False
 
     async def write(self, batch: SpanBatch) -> None:
-        """Write whole lines, in a worker thread: whoever reads them may be slow."""
+        """Write whole lines, in a worker thread: whoever reads them may be slow.
+
+        Raises `ExportFailed`, or `ExportRejected` if some lines are out that are whole.
+        """
         if self._closed:
             raise ExportFailed("This session's way to the console is closed; start it again.")
-        await asyncio.to_thread(self._stream.write, batch)
+        self._writing = writing = Writing()
+        try:
+            await self._stream.write(batch, writing)
+        except ExportFailed as error:
+            if not writing.spans:
+                raise
+            raise ExportRejected(str(error), spans=len(batch) - writing.spans) from error
 
-    def arrived(self, batch: SpanBatch) -> tuple[int, int]:  # noqa: ARG002 - whole batches are written
-        """Tell that nothing of a batch is known to have arrived."""
-        return 0, 0
+    def arrived(self, batch: SpanBatch) -> tuple[int, int]:
+        """Count the lines that were out when the write was given up."""
+        return self._writing.spans, batch.take(slice(self._writing.spans)).events
 
     async def close(self, *, ended_ns: int | None = None) -> None:  # noqa: ARG002 - of no use here
         """Take no more; the console stays open for others."""

@@ -42,22 +42,26 @@ class SpanTable:
     _width: int = 0
     _rows_to_header: int = 0
 
-    def lines(self, batch: SpanBatch, width: int) -> list[str]:
-        """Lay the spans out for a terminal that is `width` cells wide, headers among them."""
+    def rows(self, batch: SpanBatch, width: int) -> list[str]:
+        """Lay the spans out for a terminal that is `width` cells wide, a text for each.
+
+        It is a line, or two: the header is above a row now and then.
+        """
         columns = _cells(batch)
         labels = max(map(_cells_wide, columns["container"]), default=0)
         self._labels = max(self._labels, min(labels, 40))
         widths = fit_columns(width, labels=self._labels)
         if width != self._width:
             self._width, self._rows_to_header = width, 0
-        lines = []
+        rows = []
         for cells in zip(*(columns[name] for name in WIDTHS), strict=True):
+            row = self._row(dict(zip(WIDTHS, cells, strict=True)), widths)
             if not self._rows_to_header:
-                lines.append(self._header(widths))
+                row = f"{self._header(widths)}\n{row}"
                 self._rows_to_header = ROWS_PER_HEADER
             self._rows_to_header -= 1
-            lines.append(self._row(dict(zip(WIDTHS, cells, strict=True)), widths))
-        return lines
+            rows.append(row)
+        return rows
 
     def _header(self, widths: Mapping[str, int]) -> str:
         line = " ".join(_aligned(name.upper(), name, cells) for name, cells in widths.items())
