@@ -42,6 +42,22 @@ async def test_of_each_task_all_spans_of_a_second_are_exported_or_none_everywher
     await balanced(world, session)
 
 
+async def test_what_is_dropped_is_of_what_was_kept(world: Any) -> None:
+    world.container("web", *TASKS)
+    request = world.request(exporters=("fake", "other"), sample_rate=SampleRate(50))
+    session = await world.sessions.create(request)
+    world.other_exporter.failure = "Down."
+    for tid in TASKS:
+        world.call(tid)
+    await world.until(lambda: session.statistics.spans == 40)
+    await world.sessions.stop(session.session_id)
+    counts = session.statistics
+    exporters = counts.exporters
+    assert exporters["other"].dropped == exporters["fake"].delivered == 80 - counts.sampled_out
+    assert 0 < counts.sampled_out < 80
+    await balanced(world, session)
+
+
 async def test_of_a_session_that_is_never_sampled_no_exporter_hears(world: Any) -> None:
     world.container("web", 100)
     session = await world.sessions.create(world.request(sample_rate=SampleRate(0)))
