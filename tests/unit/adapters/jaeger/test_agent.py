@@ -1,6 +1,8 @@
 """What becomes of packets to an agent, and what is said of it."""
 
 import asyncio
+import errno
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -199,3 +201,19 @@ async def test_wherever_it_breaks_off_what_arrived_is_known_and_not_sent_again(
     spans = [span for one in sender.sent for span in read_packet(one)]
     assert calls(spans) == 45
     assert len({span.span_id for span in spans}) == len(spans)
+
+
+async def test_while_the_kernel_has_no_room_packets_wait(
+    agent: FakeJaegerAgent, sink: JaegerSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_: socket.socket, __: bytes) -> None:
+        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+    batch = many_spans(3)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio.get_running_loop(), "sock_sendall", full, raising=False)
+        with pytest.raises(ExportDelayed, match="cannot be sent to: No buffer space available"):
+            await sink.write(batch)
+        assert sink.arrived(batch) == (0, 0)
+    await sink.write(batch)
+    assert calls(agent.spans) == 3
