@@ -98,9 +98,9 @@ class OwnSpans:
         for one in self._deliveries:
             one.start()
 
-    async def close(self) -> None:
-        """Deliver what waits, if that can be done soon, and drop the rest."""
-        await asyncio.gather(*(one.close(CLOSE_SECONDS) for one in self._deliveries))
+    async def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Deliver what waits, in so long at most, and drop the rest."""
+        await asyncio.gather(*(one.close(seconds) for one in self._deliveries))
 
     def _open(
         self, name: str, kind: SingleSpanKind, caller: SpanContext | None, *, exported: bool

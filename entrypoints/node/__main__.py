@@ -32,6 +32,9 @@ times, and at the usual 5 ms loses half of what it should read while another wri
 GRACE_SECONDS = 1.0
 """Of this, how long requests may still be answered."""
 
+LEAST_SECONDS = 0.2
+"""And how long at least what is left of the node's own spans may take to be sent."""
+
 _log = structlog.get_logger()
 
 
@@ -78,6 +81,7 @@ async def serve(
             if settings.client_authority is None:
                 warn_if_open(wiring.gate(), listener, "node", "trace this machine")
             await stopping.wait()
+            stopped_by = asyncio.get_running_loop().time() + STOP_SECONDS
             _log.info("node.stopping", sessions=len(sessions.list()))
             try:
                 async with asyncio.timeout(STOP_SECONDS - GRACE_SECONDS):
@@ -87,7 +91,7 @@ async def serve(
                 _log.error("node.not_stopped_in_time")
     await wiring.discovery().close()
     await wiring.access().close()
-    await wiring.spans().close()
+    await wiring.spans().close(max(LEAST_SECONDS, stopped_by - asyncio.get_running_loop().time()))
     await leave_no_worker(workers)
 
 
