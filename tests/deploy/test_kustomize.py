@@ -6,6 +6,8 @@ import pytest
 from kubernetes import client
 from pydantic import BaseModel
 
+from container_tracer.domain.model.collector_services import PORT
+
 from .conftest import (
     COMPONENTS,
     DEPLOY,
@@ -80,3 +82,16 @@ def test_privileged_leaves_nothing_forbidden(with_component: list[Manifest]) -> 
     assert "capabilities" not in node["containers"][0]["securityContext"]
     assert node["securityContext"]["seccompProfile"] == {"type": "Unconfined"}
     assert "privileged" not in svc["containers"][0]["securityContext"]
+
+
+@pytest.mark.parametrize("with_component", ["jaeger-auto"], indirect=True)
+def test_svc_may_reach_the_jaeger_that_it_finds(with_component: list[Manifest]) -> None:
+    policies = of_kind("NetworkPolicy", with_component).values()
+    ports = [
+        port["port"]
+        for one in policies
+        if one["spec"]["podSelector"]["matchLabels"] == {"app": "container-tracer-svc"}
+        for rule in one["spec"]["egress"]
+        for port in rule["ports"]
+    ]
+    assert PORT in ports
