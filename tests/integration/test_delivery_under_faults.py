@@ -21,15 +21,35 @@ from container_tracer.adapters.jaeger.collector import JaegerCollector
 from container_tracer.adapters.otlp import grpc as grpc_module
 from container_tracer.domain.model.stats import ExporterStats
 from container_tracer.domain.services import deliveries as deliveries_module
+from container_tracer.domain.services import delivery as delivery_module
 from container_tracer.domain.services.deliveries import Deliveries
 from container_tracer.domain.services.single_span_delivery import SingleSpanDelivery
 from container_tracer.fakes.spans import NOON_NS
 from container_tracer.ports.errors import ExportDelayed
 from container_tracer.ports.span_exporter import TraceContext
 from tests.faults.exchanges import Exchange, Fault
-from tests.faults.loads import HastyClock, Session, Singles, silence, single_span, under_load, until
+from tests.faults.loads import (
+    LOAD,
+    SPANS,
+    HastyClock,
+    Session,
+    Singles,
+    silence,
+    single_span,
+    under_load,
+    until,
+)
 from tests.faults.proxy import read_message
-from tests.faults.wires import JAEGER, OTLP_HTTP, PROXIED, TIMEOUT_SECONDS, WIRES, Run, Wire, begun
+from tests.faults.wires import (
+    JAEGER,
+    OTLP_HTTP,
+    PROXIED,
+    TIMEOUT_SECONDS,
+    WIRES,
+    Run,
+    Wire,
+    begun,
+)
 
 PART_SPANS = 60
 ENDED_NS = NOON_NS + 10**9
@@ -55,27 +75,31 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-async def session_through(run: Run) -> None:
+async def opened(run: Run, clock: HastyClock) -> Session:
     statistics: dict[str, ExporterStats] = {}
     context = TraceContext(session_id=str(run.seed), hook="trace_syscalls", started_ns=NOON_NS)
     ways = await Deliveries.open(
-        {"it": run.wire.exporter(run.url)}, context, clock=HastyClock(), statistics=statistics
+        {"it": run.wire.exporter(run.url)}, context, clock=clock, statistics=statistics
     )
-    session = Session(run, ways, statistics["it"])
+    return Session(run, ways, statistics["it"])
+
+
+async def session_through(run: Run) -> None:
+    session = await opened(run, HastyClock())
     try:
         await under_load(run, lambda: session.offer(run.drawn.randrange(1, 200)), session)
         if run.ends_in_silence:
             await silence(run, session)
             began = time.monotonic()
-            await ways.close(ended_ns=ENDED_NS)
+            await session.ways.close(ended_ns=ENDED_NS)
             assert time.monotonic() - began < FLUSH_SECONDS + 2
         else:
             run.calm()
             await until(lambda: not session.pending, session.check)
-            await ways.close(ended_ns=ENDED_NS)
-            assert run.sessions == 1, statistics["it"].error
+            await session.ways.close(ended_ns=ENDED_NS)
+            assert run.sessions == 1, session.counts.error
     finally:
-        await ways.close()
+        await session.ways.close()
     session.check_all()
 
 
@@ -131,6 +155,30 @@ async def test_what_sessions_count_as_delivered_is_there_to_the_unit(seed: int) 
 @pytest.mark.parametrize("seed", seeds())
 async def test_what_single_spans_count_as_delivered_is_there_to_the_unit(seed: int) -> None:
     await on_every_wire(seed, singles_through)
+
+
+@pytest.mark.parametrize("wire", PROXIED, ids=lambda one: one.name)
+async def test_after_minutes_without_a_collector_everything_that_fitted_is_delivered(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_module, "QUEUE_BYTES", LOAD.nbytes // 2)
+    clock = HastyClock(haste=2_000)
+    async with begun(wire, 0, faults={Fault.REFUSES: 1.0}) as run:
+        session = await opened(run, clock)
+        while not session.all_offered or clock.slept_seconds < 300:
+            if not session.all_offered:
+                session.offer(50)
+            session.check()
+            await asyncio.sleep(0.005)
+        assert session.counts.delivered == 0
+        assert 0 < session.counts.dropped_spans < SPANS
+        assert f"retrying, {session.counts.pending_spans} spans wait" in session.counts.error
+        dropped = session.counts.dropped
+        run.calm()
+        await until(lambda: not session.pending, session.check)
+        await session.ways.close(ended_ns=ENDED_NS)
+        session.check_all()
+        assert session.counts.dropped == dropped
 
 
 async def first_fault(wire: Wire, fault: Fault) -> list[Exchange]:

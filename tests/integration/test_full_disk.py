@@ -1,7 +1,10 @@
+import asyncio
 import ctypes
 import json
 import os
+import random
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,9 @@ from attrs import evolve
 from container_tracer.adapters.files.file_format import FileFormat
 from container_tracer.adapters.files.single_spans import FileSingleSpanExporter
 from container_tracer.adapters.files.span_exporter import FileSpanExporter
+from container_tracer.adapters.system.clock import SystemClock
+from container_tracer.domain.model.stats import ExporterStats
+from container_tracer.domain.services.deliveries import Deliveries
 from container_tracer.fakes.spans import many_spans
 from container_tracer.ports.errors import ExportDelayed, ExportFailed
 from container_tracer.ports.span_exporter import SpanSink, TraceContext
@@ -118,3 +124,38 @@ async def test_single_spans_wait_while_the_disk_is_full_and_arrive_when_there_is
 
 def paths_in(directory: Path) -> list[str]:
     return sorted(map(str, directory.iterdir()))
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "perfetto"])
+async def test_on_a_disk_that_fills_and_empties_by_chance_each_span_is_accounted_for(
+    small_disk: Path, file_format: FileFormat
+) -> None:
+    drawn = random.Random(7)  # noqa: S311 - not for secrets
+    exporter = FileSpanExporter(small_disk, format=file_format)
+    exporter.gather_seconds = 0.002
+    statistics: dict[str, ExporterStats] = {}
+    ways = await Deliveries.open(
+        {"file": exporter},
+        TraceContext(session_id="1"),
+        clock=SystemClock(),
+        statistics=statistics,
+    )
+    counts, offered = statistics["file"], 0
+    for _ in range(60):
+        ballast = small_disk / "ballast"
+        if drawn.random() < 0.3:
+            ballast.unlink(missing_ok=True)
+        elif drawn.random() < 0.5:
+            with suppress(OSError):
+                ballast.write_bytes(bytes(MEBIBYTE))
+        count = drawn.randrange(1, 60)
+        ways.offer(many_spans(count))
+        offered += count
+        assert counts.delivered_spans + counts.dropped_spans + counts.pending_spans == offered
+        await asyncio.sleep(drawn.random() * 0.01)
+    (small_disk / "ballast").unlink(missing_ok=True)
+    await ways.close()
+    assert counts.pending_spans == 0
+    assert 0 < counts.dropped_spans < offered
+    assert counts.dropped + counts.delivered == 2 * offered
+    assert len(spans_in(ways.outputs[0], file_format)) == counts.delivered_spans
