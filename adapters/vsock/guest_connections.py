@@ -44,6 +44,8 @@ class SocketGuestConnections:
     _arrivals: asyncio.Queue[SocketGuestConnection] = field(
         init=False, factory=lambda: asyncio.Queue(WAITING_CONNECTIONS)
     )
+    _is_told: bool = field(init=False, default=False)
+    """Whether all folders are watched."""
     _watch: FolderWatch = field(init=False, factory=FolderWatch)
     _sockets: SandboxSockets = field(init=False)
     _accepting: dict[GuestSocket, tuple[SocketFile, asyncio.Task[None]]] = field(
@@ -103,12 +105,15 @@ class SocketGuestConnections:
 
     async def _left_some(self) -> bool:
         """Look once; tell whether there were places to be left."""
+        self._is_told = self._watch.is_open
         try:
             right = await asyncio.to_thread(self._sockets.look)
         except OSError as error:
             self._note("folders", f"Folders cannot be searched: {error.strerror}.")
             return False
         self._troubles.pop("folders", None)
+        if self._is_told:
+            self._troubles.pop("inotify", None)
         wrong = [one for one, (file, _) in self._accepting.items() if right.get(one) is not file]
         for address in wrong:
             await self._leave(address)
@@ -144,7 +149,7 @@ class SocketGuestConnections:
 
     async def _told(self) -> None:
         """Wait until something may have changed."""
-        if "inotify" in self._troubles:
+        if not self._is_told:
             await asyncio.sleep(LOOK_UNTOLD_SECONDS)
             return
         with suppress(TimeoutError):
@@ -153,12 +158,15 @@ class SocketGuestConnections:
 
     def _watch_folder(self, folder: int) -> None:
         """Be told of changes in a folder; where that fails, looks must do."""
-        if "inotify" in self._troubles:
+        if not self._is_told:
             return
         try:
             self._watch.add(folder)
+        except FileNotFoundError:  # it was removed just now, of which the one above tells
+            return
         except OSError as error:
             self._note("inotify", f"Folders cannot be watched: {error.strerror}.")
+            self._is_told = False
 
     def _open_vsock(self) -> None:
         try:

@@ -25,6 +25,11 @@ class FolderWatch:
     _library: ctypes.CDLL = field(init=False, factory=lambda: ctypes.CDLL(None, use_errno=True))
     _descriptor: int = field(init=False, default=-1)
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it tells of anything."""
+        return self._descriptor >= 0
+
     def open(self) -> None:
         """Begin; raise `OSError`, as where a user has too many of these."""
         self._descriptor = self._checked(self._library.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))

@@ -26,6 +26,9 @@ SLOT_SECONDS = 1.0
 BUSY_SECONDS = 0.005
 """How long guests may be attended to before all of them rest."""
 
+WAKING_NS = 50_000
+"""What it takes to be woken by a guest, be it for a single byte, or to refuse him."""
+
 REST = 0.5
 """How long they rest, as a share of that: so they take two thirds of a core at most."""
 
@@ -116,6 +119,8 @@ class GuestReception:
         if not self.slots.take(slot):
             connection.close()
             self._refused(connection)
+            self._busy_ns += WAKING_NS
+            await self._rest()
             return
         self.stats.connected += 1
         self._spawn(self._attend(connection, slot), name=f"guest {connection.address}")
@@ -138,14 +143,19 @@ class GuestReception:
     async def _hear(self, connection: GuestConnection, peer: GuestPeer) -> GuestEnd:
         """Take all that one sends; say why it is over."""
         named = {"guest": peer.address, "sandbox": peer.sandbox_id, "vmm": peer.vmm}
+        attributes = {
+            "container_tracer.guest.address": peer.address,
+            "container_tracer.sandbox.id": peer.sandbox_id,
+            "container_tracer.vmm": peer.vmm,
+        }
         guest = self.guests.guest(peer)
         try:
             with self.own_spans.span(
-                "guest", kind=SingleSpanKind.CONSUMER, attributes=named
+                "guest", kind=SingleSpanKind.CONSUMER, attributes=attributes
             ) as span:
                 _log.info("guest.connected", **named)
                 end, why = await self._ended(connection, guest)
-                span.attributes["end"] = end.value
+                span.attributes["container_tracer.guest.end"] = end.value
                 span.error = why
                 _log.info("guest.left", **named, end=end.value, reason=why)
         finally:
@@ -189,7 +199,7 @@ class GuestReception:
                     taken += 1
                     guest.took(payload)
             finally:
-                self._busy_ns += self.clock.trace_ns() - began_ns
+                self._busy_ns += WAKING_NS + self.clock.trace_ns() - began_ns
             await self._rest()
             await self._let_others_catch_up()
         return taken

@@ -139,6 +139,21 @@ async def test_where_the_kernel_tells_nothing_it_looks_by_itself(
     await connections.close()
 
 
+async def test_too_many_folders_to_be_watched_are_looked_at_until_it_works_again(
+    connections: SocketGuestConnections, socket_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: FolderWatch, _folder: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderWatch, "add", refuse)
+        monitor(socket_folder / "vc/vm/box/clh.sock")
+        await until(lambda: len(connections.listening()) == 1)
+        assert "No space left" in connections.troubles()["inotify"]
+    await connections.look()
+    assert connections.troubles() == {}
+
+
 async def test_nothing_is_left_behind(
     connections: SocketGuestConnections, socket_folder: Path
 ) -> None:

@@ -10,7 +10,12 @@ from container_tracer.domain.model.guest_slots import GuestSlots
 from container_tracer.domain.model.single_span import SingleSpan
 from container_tracer.domain.services.frame_room import FrameRoom
 from container_tracer.domain.services.guest_peers import GuestPeers
-from container_tracer.domain.services.guest_reception import CROWDED_SECONDS, GuestReception
+from container_tracer.domain.services.guest_reception import (
+    CROWDED_SECONDS,
+    REST,
+    WAKING_NS,
+    GuestReception,
+)
 from container_tracer.domain.services.open_span import OpenSpan
 from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.fakes.clock import FakeClock
@@ -179,6 +184,19 @@ async def test_a_guest_has_so_many_connections_and_all_have_so_many(reception: R
     assert not (await reception.connect(box(9))).closed
 
 
+async def test_who_only_keeps_it_busy_is_heard_for_two_thirds_of_the_time(
+    reception: Reception,
+) -> None:
+    one = await reception.connect(box())
+    before_ns = reception.service.clock.trace_ns()
+    for _ in range(1000):
+        one.send(b"\0")
+    for _ in range(100):
+        await reception.settle()
+    rested_seconds = (reception.service.clock.trace_ns() - before_ns) / 1e9
+    assert rested_seconds == pytest.approx(1000 * WAKING_NS * REST / 1e9, rel=0.2)
+
+
 async def test_a_number_is_looked_up_for_each_connection(reception: Reception) -> None:
     def qemu(sandbox: str) -> str:
         return f"/usr/bin/qemu-system-x86_64 -name sandbox-{sandbox} -device x,guest-cid=77 -m 1"
@@ -222,12 +240,12 @@ async def test_each_connection_is_a_span_of_the_tracers_own(reception: Reception
     well, badly = reception.book.over
     assert (well.name, well.kind, well.status) == ("guest", "consumer", "unset")
     assert well.attributes == {
-        "guest": box().path,
-        "sandbox": "box-1",
-        "vmm": "",
-        "end": "ended",
+        "container_tracer.guest.address": box().path,
+        "container_tracer.sandbox.id": "box-1",
+        "container_tracer.vmm": "",
+        "container_tracer.guest.end": "ended",
     }
-    assert (badly.status, badly.attributes["end"]) == ("error", "too_long")
+    assert (badly.status, badly.attributes["container_tracer.guest.end"]) == ("error", "too_long")
     assert "a frame claims" in badly.status_message
 
 
