@@ -28,7 +28,8 @@ _PARTS = 1 << _PART_BITS
 _FIRST_BITS = 13
 _OCTAVES = 24
 
-_REQUEST_BYTES, _RESPONSE_BYTES = "http.request.body.size", "http.response.body.size"
+REQUEST_SIZE, RESPONSE_SIZE = "http.request.body.size", "http.response.body.size"
+"""The attributes of spans that say how large a body is, in bytes."""
 
 
 def _no_durations() -> "array[int]":
@@ -179,8 +180,8 @@ class CallStatistics:
 
 def _call(span: SingleSpan) -> _Call:
     duration_ns = max(0, span.ended_ns - span.started_ns)
-    request = _size(span.attributes, _REQUEST_BYTES)
-    response = _size(span.attributes, _RESPONSE_BYTES)
+    request = _size(span.attributes, REQUEST_SIZE)
+    response = _size(span.attributes, RESPONSE_SIZE)
     server = span.kind is SingleSpanKind.SERVER
     return _Call(
         failed=span.status is SpanStatus.ERROR,

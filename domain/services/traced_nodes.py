@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from attrs import define, evolve
 
 from ...ports.node_client import NodeAnswer, NodeClient, NodeRequest, NodeStream
+from ..model.call_statistics import REQUEST_SIZE, RESPONSE_SIZE
 from ..model.nodes import Node
 from ..model.single_span import SingleSpanKind
 from .open_span import OpenSpan
@@ -30,6 +31,7 @@ class TracedNodeClient:
         with self._leg(node, request) as span:
             answer = await self.client.ask(node, _told(request, span), seconds=seconds)
             _note(span, answer.status)
+            span.attributes[RESPONSE_SIZE] = len(answer.body)
             return answer
 
     @asynccontextmanager
@@ -60,6 +62,7 @@ class TracedNodeClient:
             attributes={
                 "http.request.method": request.method,
                 "url.path": request.target.partition("?")[0],
+                **({REQUEST_SIZE: len(request.body)} if request.body else {}),
                 "server.address": node.host,
                 "server.port": node.port,
                 "k8s.node.name": node.name,

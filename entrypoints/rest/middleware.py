@@ -10,6 +10,7 @@ from sanic import Request
 from sanic.exceptions import SanicException
 from sanic.response import BaseHTTPResponse
 
+from ...domain.model.call_statistics import REQUEST_SIZE, RESPONSE_SIZE
 from .client_certificates import ClientCertificates
 from .context import App, Req, RequestContext
 from .gate import Gate
@@ -73,6 +74,7 @@ def finish(request: Req, response: BaseHTTPResponse) -> None:
     response.headers[REQUEST_ID_HEADER] = request.ctx.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")
+    _note_sizes(request, response)
     request.app.ctx.metrics.observe(
         request.method, route_template(request), status=response.status, seconds=seconds
     )
@@ -86,6 +88,14 @@ def finish(request: Req, response: BaseHTTPResponse) -> None:
         duration_ms=round(seconds * 1000, 3),
     )
     request.ctx.audit.write(response.status)
+
+
+def _note_sizes(request: Req, response: BaseHTTPResponse) -> None:
+    """Tell how large the bodies are, which a stream has none of."""
+    if request.ctx.span is None:
+        return
+    sizes = {REQUEST_SIZE: len(request.body), RESPONSE_SIZE: len(response.body or b"")}
+    request.ctx.span.attributes |= {name: size for name, size in sizes.items() if size}
 
 
 def route_template(request: Request[Any, RequestContext]) -> str:

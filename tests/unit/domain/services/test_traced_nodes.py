@@ -79,6 +79,7 @@ async def test_a_node_is_told_of_the_span_that_asks_it() -> None:
         "server.port": 8080,
         "k8s.node.name": "worker-1",
         "http.response.status_code": 201,
+        "http.response.body.size": 0,
     }
 
 

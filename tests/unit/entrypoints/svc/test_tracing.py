@@ -1,6 +1,7 @@
 """Every request is a span of svc; nodes are told of the one that asks them."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,6 +48,8 @@ async def test_nodes_are_asked_by_spans_below_the_callers(
         "http.request.method": "POST",
         "http.route": "/v1/trace-session",
         "url.path": "/v1/trace-session",
+        "http.request.body.size": len(json.dumps(WANTED)),
+        "http.response.body.size": len(made.body),
         "http.response.status_code": 201,
         "container_tracer.group": made.headers["Location"].rpartition("/")[2],
     }
