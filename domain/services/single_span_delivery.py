@@ -57,6 +57,7 @@ class SingleSpanDelivery:
     _arrived: asyncio.Event = field(factory=asyncio.Event)
     _closing: bool = False
     _pause: asyncio.Task[None] | None = None
+    _asked_until: float = 0.0
     _task: asyncio.Task[None] | None = None
 
     @property
@@ -94,14 +95,18 @@ class SingleSpanDelivery:
             self._pause.cancel()
 
     async def close(self, seconds: float) -> None:
-        """Deliver what waits, in so long at most, and hang up; drop the rest."""
+        """Deliver what waits, in so long at most, and hang up; drop the rest.
+
+        Who asked to be left alone for longer is not asked again.
+        """
         if self._task is None:
             self.start()
         self._closing = True
         self._arrived.set()
-        if self._pause:
+        asked = self._asked_until - asyncio.get_running_loop().time()
+        if self._pause and asked <= 0:
             self._pause.cancel()
-        await self._end_task(seconds)
+        await self._end_task(seconds if asked <= seconds else 0)
         self.dropped += len(self._queue)
         self._queue.clear()
         try:
@@ -171,7 +176,9 @@ class SingleSpanDelivery:
         self.dropped += refused
         self.delivered += settled - refused
         if isinstance(error, ExportDelayed):
-            return min(error.retry_after_seconds, MAX_ASKED_SECONDS) or self.backoff.seconds()
+            asked = min(error.retry_after_seconds, MAX_ASKED_SECONDS)
+            self._asked_until = asyncio.get_running_loop().time() + asked
+            return asked or self.backoff.seconds()
         return None
 
     async def _send(self, spans: list[SingleSpan]) -> ExportFailed | None:

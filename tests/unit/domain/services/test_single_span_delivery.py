@@ -235,6 +235,29 @@ async def test_the_end_does_not_wait_for_one_who_does_not_take_them(hangs: bool)
     assert (delivery.delivered, delivery.dropped, exporter.closed) == (0, 1, 1)
 
 
+class StandingClock(FakeClock):
+    """A clock whose sleeps never end by themselves, but for the one in which spans gather."""
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds != single_span_delivery.GATHER_SECONDS:
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(("asked_seconds", "delivered"), [(0, 1), (60, 0)])
+async def test_at_the_end_everybody_is_asked_once_more_but_who_wants_to_be_left_alone(
+    asked_seconds: float, delivered: int
+) -> None:
+    exporter = FakeSingleSpanExporter()
+    exporter.failures.append(ExportDelayed("busy", retry_after_seconds=asked_seconds))
+    delivery = SingleSpanDelivery(exporter=exporter, clock=StandingClock())
+    delivery.start()
+    delivery.offer(span())
+    await until(lambda: bool(delivery.trouble))
+    async with asyncio.timeout(5):
+        await delivery.close(30)
+    assert (delivery.delivered, delivery.dropped) == (delivered, 1 - delivered)
+
+
 class Unclosable(FakeSingleSpanExporter):
     async def close(self) -> None:
         raise ExportFailed("the file may not be whole")
