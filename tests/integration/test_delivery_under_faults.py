@@ -122,15 +122,10 @@ async def singles_through(run: Run) -> None:
     singles.check_all()
 
 
-async def on_every_wire(seed: int, through: Callable[[Run], Awaitable[None]]) -> None:
-    async def one(wire: Wire) -> None:
-        async with begun(wire, seed) as run:
-            await through(run)
-            report(run)
-
-    async with asyncio.TaskGroup() as together:
-        for wire in WIRES:
-            together.create_task(one(wire))
+async def through(wire: Wire, seed: int, load: Callable[[Run], Awaitable[None]]) -> None:
+    async with begun(wire, seed) as run:
+        await load(run)
+        report(run)
 
 
 def report(run: Run) -> None:
@@ -148,13 +143,11 @@ def report(run: Run) -> None:
 
 
 @pytest.mark.parametrize("seed", seeds())
-async def test_what_sessions_count_as_delivered_is_there_to_the_unit(seed: int) -> None:
-    await on_every_wire(seed, session_through)
-
-
-@pytest.mark.parametrize("seed", seeds())
-async def test_what_single_spans_count_as_delivered_is_there_to_the_unit(seed: int) -> None:
-    await on_every_wire(seed, singles_through)
+async def test_what_counts_as_delivered_is_there_to_the_unit(seed: int) -> None:
+    async with asyncio.TaskGroup() as together:
+        for wire in WIRES:
+            together.create_task(through(wire, seed, session_through))
+            together.create_task(through(wire, seed, singles_through))
 
 
 @pytest.mark.parametrize("wire", PROXIED, ids=lambda one: one.name)
