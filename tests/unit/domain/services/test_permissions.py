@@ -120,3 +120,13 @@ async def test_where_nobody_decides_everything_is_allowed() -> None:
     assert (await anybody.of_hooks(["trace_exec"])).hooks == ("*",)
     await anybody.check(Action.CREATE)
     await OpenAccess().close()
+
+
+async def test_only_who_may_do_it_everywhere_may_see_what_tells_of_everything(
+    world: World,
+) -> None:
+    await world.permissions(*sessions_in("", "get")).check_everything(Action.GET)
+    for granted in ([], sessions_in("shop", "get"), sessions_in("", "create")):
+        with pytest.raises(Forbidden, match="with every hook, in every namespace"):
+            await world.permissions(*granted).check_everything(Action.GET)
+    await Permissions(access=OpenAccess(), identity=ANYBODY).check_everything(Action.GET)
