@@ -268,34 +268,34 @@ async def test_what_an_otlp_collector_answered_is_not_left_to_be_sent_again(
     assert all(size <= 300 for size in received.sizes)
 
 
-async def test_what_was_confirmed_before_the_end_counts_as_delivered() -> None:
+async def ended(exporter: SingleSpanExporter, when: Callable[[], bool]) -> SingleSpanCounts:
+    """Deliver the batch, and give it up in the middle."""
+    delivery = SingleSpanDelivery(exporter=exporter, clock=FakeClock())
+    delivery.start()
+    for span in BATCH:
+        delivery.offer(span)
+    while not when():  # noqa: ASYNC110 - nothing tells when
+        await asyncio.sleep(0.01)
+    await delivery.close(0.05)
+    return delivery.counts
+
+
+async def test_what_jaeger_confirmed_before_the_end_counts_as_delivered() -> None:
     async with FakeJaegerCollector() as collector:
         collector.answers.extend([Answer(), Answer(manners=Manners.HANGS)])
         exporter = JaegerSingleSpanExporter(
             address=CollectorAddress(url=collector.endpoint), resource=RESOURCE
         )
-        delivery = SingleSpanDelivery(exporter=exporter, clock=FakeClock())
-        delivery.start()
-        for span in BATCH:
-            delivery.offer(span)
-        while len(collector.posted) < 2:  # noqa: ASYNC110 - nothing tells when
-            await asyncio.sleep(0.01)
-        await delivery.close(0.05)
-    assert delivery.counts == SingleSpanCounts(delivered=2, dropped=1)
+        counts = await ended(exporter, lambda: len(collector.posted) == 2)
+    assert counts == SingleSpanCounts(delivered=2, dropped=1)
 
 
-async def test_what_was_answered_before_the_end_counts_as_delivered_over_otlp() -> None:
+async def test_what_was_answered_over_otlp_before_the_end_counts_as_delivered() -> None:
     received = Received()
     received.replies.extend([Reply(), Reply("hang")])
     async with http_collector(received) as url:
         exporter = OtlpSingleSpanExporter(
             settings=OtlpSettings(endpoint=f"{url}/"), resource=RESOURCE, max_request_bytes=300
         )
-        delivery = SingleSpanDelivery(exporter=exporter, clock=FakeClock())
-        delivery.start()
-        for span in BATCH:
-            delivery.offer(span)
-        while len(received.requests) < 2:  # noqa: ASYNC110 - nothing tells when
-            await asyncio.sleep(0.01)
-        await delivery.close(0.05)
-    assert delivery.counts == SingleSpanCounts(delivered=1, dropped=2)
+        counts = await ended(exporter, lambda: len(received.requests) == 2)
+    assert counts == SingleSpanCounts(delivered=1, dropped=2)
