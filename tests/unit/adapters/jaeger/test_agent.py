@@ -13,7 +13,7 @@ from attrs import define, field
 
 from container_tracer.adapters.jaeger import agent as agents
 from container_tracer.adapters.jaeger import packets, span_exporter
-from container_tracer.adapters.jaeger.agent import AgentAddress
+from container_tracer.adapters.jaeger.agent import AgentAddress, JaegerAgent
 from container_tracer.adapters.jaeger.packets import packets_of
 from container_tracer.adapters.jaeger.sender import Packet
 from container_tracer.adapters.jaeger.span_exporter import JaegerSink, JaegerSpanExporter
@@ -93,6 +93,22 @@ async def test_an_agent_may_go_and_come_back_and_gets_each_span_once(
     await agent.start()
     await sink.write(batch)
     assert calls(agent.spans) == 30
+
+
+async def test_a_refusal_that_comes_late_is_of_the_first_packet(agent: FakeJaegerAgent) -> None:
+    sender = JaegerAgent(AgentAddress(host=agent.host, port=agent.port))
+    sink = JaegerSink(sender, BatchTranslation(resource=RESOURCE, session=SESSION.trace), "")
+    batch = many_spans(3)
+    writing = asyncio.create_task(sink.write(batch), name="write")
+    await agent.until(1)
+    await agent.stop()
+    assert sender._socket is not None
+    # A datagram to nobody makes the kernel say what it would hear of another machine later.
+    sender._socket.send(b"")
+    with pytest.raises(ExportDelayed, match="no agent listens there"):
+        await writing
+    assert sink.arrived(batch) == (0, 0)
+    await sink.close()
 
 
 async def test_a_name_that_is_unknown_now_may_be_known_later(
