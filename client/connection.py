@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
@@ -79,6 +79,7 @@ class Connection:
 
     `nodes` are patterns for the nodes of a cluster that are asked, none for all. `tls` says whom
     to trust with https, None whom the system trusts. `dial` makes connections, where given.
+    `trace_context` are headers that say what span all requests are below.
     """
 
     endpoint: Endpoint
@@ -87,11 +88,13 @@ class Connection:
     nodes: tuple[str, ...] = ()
     tls: ssl.SSLContext | None = None
     dial: Dial | None = None
+    trace_context: Mapping[str, str] = field(factory=dict)
     _http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Prepare; nothing is sent yet."""
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers = {**authorization, **self.trace_context}
         self._http = aiohttp.ClientSession(
             self.endpoint.origin, connector=self._connector(), headers=headers, read_bufsize=2**20
         )

@@ -2,7 +2,15 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, Self, TypeVar
 
@@ -49,11 +57,14 @@ class TracerClient:
         nodes: Sequence[str] = (),
         tls: ssl.SSLContext | None = None,
         dial: Dial | None = None,
+        trace_context: Mapping[str, str] | None = None,
     ) -> None:
         """Take `http://HOST:PORT`, `https://HOST:PORT` or `unix:/PATH`; raise `InvalidUrl`.
 
         `nodes` are shell patterns: only these nodes of a cluster are asked. `tls` says whom to
         trust with https. With `dial` the URL only says how to speak to what it connects to.
+        `trace_context` are headers that say what span all requests are below, such as
+        `{"traceparent": …}`.
         """
         self._connection = Connection(
             endpoint=parse_url(url),
@@ -62,6 +73,7 @@ class TracerClient:
             nodes=tuple(nodes),
             tls=tls,
             dial=dial,
+            trace_context=trace_context or {},
         )
 
     async def __aenter__(self) -> Self:

@@ -59,6 +59,7 @@ async def cluster_tracer(
             nodes=server.nodes,
             tls=server.tls,
             dial=line.dial,
+            trace_context=server.trace_context,
         ) as tracer:
             yield tracer
     except ServerUnreachable as error:

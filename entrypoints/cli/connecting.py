@@ -33,7 +33,7 @@ async def connect(
             "Looking into the containers of this machine takes root: run it with sudo, or name a"
             " tracer with --server URL, or that of a cluster with --cluster."
         )
-    async with private_node(mount_tracefs=server.mount_tracefs, verbose=server.verbose) as tracer:
+    async with private_node(server) as tracer:
         if traces:
             await tracer.ready()
         yield tracer
@@ -50,6 +50,10 @@ async def reach(server: Server, environ: Mapping[str, str]) -> AsyncIterator[Tra
             yield tracer
         return
     async with TracerClient(
-        server.url, token=server.token, nodes=server.nodes, tls=server.tls
+        server.url,
+        token=server.token,
+        nodes=server.nodes,
+        tls=server.tls,
+        trace_context=server.trace_context,
     ) as tracer:
         yield tracer

@@ -16,6 +16,7 @@ from attrs import define
 
 from ...client import ClientError, ServerUnreachable, TracerClient
 from ...client.connection import to_its_end
+from .server import Server
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -82,7 +83,7 @@ class PrivateNode:
 
 
 @asynccontextmanager
-async def private_node(*, mount_tracefs: bool, verbose: bool) -> AsyncIterator[TracerClient]:
+async def private_node(server: Server) -> AsyncIterator[TracerClient]:
     """Start a node, yield a client of it, and end it whatever happens.
 
     Its name is this host's with `-local`: what it leaves in the kernel if it is killed is
@@ -91,13 +92,14 @@ async def private_node(*, mount_tracefs: bool, verbose: bool) -> AsyncIterator[T
     folder = Path(tempfile.mkdtemp(prefix="container-tracer-"))
     try:
         starting = asyncio.create_task(
-            _start(folder, mount_tracefs=mount_tracefs, verbose=verbose), name="start private node"
+            _start(folder, mount_tracefs=server.mount_tracefs, verbose=server.verbose),
+            name="start private node",
         )
         try:
             await to_its_end(starting)
             node = await starting
             await node.until_it_listens()
-            async with TracerClient(node.url) as tracer:
+            async with TracerClient(node.url, trace_context=server.trace_context) as tracer:
                 yield tracer
         except ServerUnreachable as error:
             node = await starting

@@ -27,7 +27,8 @@ class Server:
     """Where the tracer is; without `url` and `cluster` a private node, for this command alone.
 
     `nodes` are patterns for the nodes that are asked, none for all. `tls` says whom to trust
-    with https, and who we are; None is whom the system trusts.
+    with https, and who we are; None is whom the system trusts. `trace_context` are headers that
+    name the span this command is run in, if its environment does.
     """
 
     url: str = ""
@@ -37,6 +38,7 @@ class Server:
     tls: ssl.SSLContext | None = None
     mount_tracefs: bool = False
     verbose: bool = False
+    trace_context: Mapping[str, str] = field(factory=dict)
 
     @property
     def stays(self) -> bool:
@@ -96,6 +98,7 @@ def read_server(
         tls=_tls(given),
         mount_tracefs=given.mount_tracefs,
         verbose=given.verbose,
+        trace_context=_trace_context(environ),
     )
     if server.nodes and not server.stays:
         raise ValueError("--node chooses nodes of a cluster: name it with --server or --cluster")
@@ -113,6 +116,12 @@ def _cluster(given: argparse.Namespace, *, cluster: bool) -> Cluster | None:
         context=given.kube_context or "",
         namespace=given.tracer_namespace or TRACER_NAMESPACE,
     )
+
+
+def _trace_context(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Read the variables that pass trace context on between programs; they may be of anybody."""
+    given = {name: environ.get(name.upper(), "").strip() for name in ("traceparent", "tracestate")}
+    return {name: one for name, one in given.items() if one and one.isascii() and one.isprintable()}
 
 
 def _token(file: str | None, environ: Mapping[str, str]) -> str:

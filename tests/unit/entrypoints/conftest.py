@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import logging
 import socket
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
+import structlog
 from attrs import define, field, frozen
 from sanic import Sanic
 
@@ -283,3 +285,12 @@ async def node_behind(gate: Gate, spans: OwnSpans | None = None) -> AsyncIterato
 async def node() -> AsyncIterator[Node]:
     async with node_behind(Gate()) as node:
         yield node
+
+
+@pytest.fixture
+def logs_left_as_found() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()

@@ -55,6 +55,17 @@ def test_a_token_comes_from_a_file_or_the_environment_and_is_not_shown(tmp_path:
     assert read("pods", **environ).server.token == "from-environment"
 
 
+def test_the_span_it_is_run_in_comes_from_the_environment_if_it_can_be_sent() -> None:
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    given = {"TRACEPARENT": f" {parent} ", "TRACESTATE": "a=1"}
+    assert read("pods", **given).server.trace_context == {
+        "traceparent": parent,
+        "tracestate": "a=1",
+    }
+    for wrong in ("", "a\r\nX-Evil: 1", "\u00e9"):
+        assert read("pods", TRACEPARENT=wrong).server.trace_context == {}
+
+
 def test_a_cluster_is_named_by_a_flag_or_by_what_it_is_about() -> None:
     assert read("pods", "--cluster").server.cluster == Cluster()
     assert read("pods", "--kubeconfig", "a", "--kube-context", "b").server.cluster == Cluster(
