@@ -392,7 +392,7 @@ class TestWrongJson:
         began = time.process_time()
         hostile = b'{"a":[' + many * ((16 << 20) // len(many))
         assert refusal(hostile) in (Malformation.TOO_MANY_VALUES, Malformation.UNREADABLE)
-        assert time.process_time() - began < 2
+        assert time.process_time() - began < 5
 
     def test_one_large_text_is_none_of_these(self) -> None:
         dump = '{"a": [1, "b\\n"]}, ' * 100_000
