@@ -4,14 +4,11 @@ Ids are numbers: that of a trace has up to 39 digits, which only exact integers 
 one of several things is an object with one key. Not-a-number and infinities are null.
 """
 
-import json
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, TypeAlias, TypeVar
+from typing import TypeVar
 
 from .agent_span import (
-    MAX_VALUES,
     SPAN_KINDS,
     SPAN_STATUSES,
     AgentSpan,
@@ -25,32 +22,18 @@ from .agent_span import (
     time_ns,
     unknown_variant,
 )
+from .agent_span_document import JsonObject, parse_document
 from .single_span import AttributeMap, AttributeValue, ScalarValue, SpanEvent, SpanLink
 
-JsonObject: TypeAlias = dict[str, object]
 Meaning = TypeVar("Meaning")
 
-LARGE_CHARACTERS = 256 << 10
-"""What is longer is looked through before it is parsed: it could become fifty times as much."""
-
-MAX_STRINGS = 6 * MAX_VALUES
-MAX_OUTSIDE_CHARACTERS = 64 * MAX_VALUES
-"""So many texts, and characters that are in none, does a document of so many values have."""
-
-_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _INT64 = range(-(1 << 63), 1 << 63)
 _U8, _U32, _U64, _U128 = (1 << bits for bits in (8, 32, 64, 128))
 
 
 def read_json(text: str) -> AgentSpan:
     """Read a whole document; raise `MalformedAgentSpan`. Keys that are not known are ignored."""
-    if len(text) > LARGE_CHARACTERS:
-        _look_through(text)
-    try:
-        document = _DECODER.decode(text)
-    except (ValueError, RecursionError) as error:
-        # Python refuses numbers of thousands of digits, and lists in lists in lists.
-        raise MalformedAgentSpan(Malformation.UNREADABLE, f"it is no JSON ({error})") from None
+    document = parse_document(text)
     return _span(_object(document, "it"), ValueBudget())
 
 
@@ -245,34 +228,9 @@ def _wrong_type(what: str, found: object) -> MalformedAgentSpan:
     )
 
 
-def _look_through(text: str) -> None:
-    """Refuse a document that would become very large; what is in its texts does not count."""
-    inside = 0
-    for number, found in enumerate(_STRING.finditer(text)):
-        inside += found.end() - found.start()
-        if number > MAX_STRINGS:
-            break
-    if number > MAX_STRINGS or len(text) - inside > MAX_OUTSIDE_CHARACTERS:
-        raise MalformedAgentSpan(
-            Malformation.TOO_MANY_VALUES, f"it has more than {MAX_VALUES} values"
-        )
-
-
-def _unique(pairs: list[tuple[str, object]]) -> JsonObject:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise MalformedAgentSpan(Malformation.DUPLICATE_KEY, "a key is there twice")
-    return found
-
-
-def _refuse(literal: str) -> NoReturn:
-    raise MalformedAgentSpan(Malformation.UNREADABLE, f"{literal} is not JSON")
-
-
 _SCALARS: Mapping[str, Callable[[object], ScalarValue]] = {
     "Bool": _bool,
     "I64": _int,
     "F64": _float,
     "String": _text,
 }
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)

@@ -70,11 +70,11 @@ class Guest:
         """Take the payload of a frame; never raises: what is no span is counted."""
         self.stats.frames += 1
         try:
-            sent = read_agent_span(payload)
+            self._keep(read_agent_span(payload))
         except MalformedAgentSpan as error:
             self._note(error.reason, str(error))
-            return
-        self._keep(sent)
+        except Exception as error:  # noqa: BLE001 - no guest may use a fault of ours against others
+            self._note("fault", "A frame met a fault of this program.", fault=error)
 
     def broke(self, reason: str) -> None:
         """Count a frame that could not be taken from the connection, and why, in a word."""
@@ -124,8 +124,14 @@ class Guest:
         self._look_due_ns = now_ns + round(LOOK_SECONDS * 1e9)
         return self.terms.pods(self.peer.sandbox_id) or self.pod
 
-    def _note(self, reason: str, what: str) -> None:
+    def _note(self, reason: str, what: str, *, fault: Exception | None = None) -> None:
         """Count a frame that is no span; say so once for each reason."""
         if not self.stats.malformed[reason]:
-            _log.warning("guest.malformed_frame", guest=self.name, reason=str(reason), error=what)
+            _log.warning(
+                "guest.malformed_frame",
+                guest=self.name,
+                reason=str(reason),
+                error=what,
+                exc_info=fault,
+            )
         self.stats.malformed[reason] += 1

@@ -385,6 +385,10 @@ class TestWrongJson:
     def test_what_is_no_json_is_refused(self, payload: bytes, reason: Malformation) -> None:
         assert refusal(payload) is reason
 
+    @pytest.mark.parametrize("filling", [b"[", b" ", b"1,", b"x"])
+    def test_one_without_any_text_is_refused(self, filling: bytes) -> None:
+        assert refusal(b"{" + filling * 400_000) is Malformation.TOO_MANY_VALUES
+
     @pytest.mark.parametrize(
         "many", [b"[],", b'"",', b'{"a":0},', b'"\\"', b'"\\', b'"a":[{"b":"c"}],']
     )

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from container_tracer.domain.model.agent_span import AgentSpan, MalformedAgentSpan
+from container_tracer.domain.model.agent_span_document import LARGE_CHARACTERS
 from container_tracer.domain.model.agent_span_reading import read_agent_span
 from container_tracer.domain.model.guest_span import GuestTexts
 from container_tracer.domain.model.single_span import (
@@ -127,6 +128,17 @@ def test_a_frame_with_faults_is_a_span_or_malformed(
             case _:
                 payload = payload[:here] + payload[here // 2 :]
     survives(payload)
+
+
+@given(
+    st.lists(st.sampled_from([b"{", b"}", b"[", b"]", b'"', b"\\", b",", b":", b"1", b" "])),
+    st.integers(LARGE_CHARACTERS, 2 * LARGE_CHARACTERS),
+)
+@often
+def test_a_large_frame_of_any_structure_is_malformed(parts: list[bytes], size: int) -> None:
+    part = b"".join(parts) or b"{"
+    with pytest.raises(MalformedAgentSpan):
+        read_agent_span(b"{" + part * (size // len(part)))
 
 
 def survives(payload: bytes) -> None:

@@ -155,6 +155,22 @@ async def test_what_is_malformed_is_said_once_for_each_reason(stage: Stage) -> N
     await stage.spans.close()
 
 
+async def test_a_fault_of_the_program_costs_a_frame_and_is_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest = stage.guest()
+    monkeypatch.setattr(GuestTexts, "exported", lambda *_: 1 / 0)
+    with capture_logs() as logs:
+        guest.took(agent_json(sent(1)))
+    monkeypatch.undo()
+    guest.took(agent_json(sent(2)))
+    (told,) = logs
+    assert isinstance(told["exc_info"], ZeroDivisionError)
+    assert guest.stats.malformed == {"fault": 1}
+    assert (guest.stats.frames, guest.stats.spans) == (2, 1)
+    await stage.spans.close()
+
+
 class TestGuestsThatLeave:
     async def test_their_missing_root_is_made_up_for_if_they_do_not_come_back(
         self, stage: Stage
