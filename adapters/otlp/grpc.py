@@ -87,8 +87,8 @@ class GrpcTransport:
             )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-                await self._channel.close()
-                self._channel = self._new_channel()
+                silent, self._channel = self._channel, self._new_channel()
+                await silent.close()
             raise self._refusal(error) from error
         try:
             return _read_success(answer)

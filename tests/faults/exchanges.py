@@ -27,7 +27,7 @@ class Fault(Enum):
     ANSWERS_TWICE = "says once more what it has said, at once"
 
 
-GAP_SECONDS = 0.1
+GAP_SECONDS = 0.08
 
 SILENCE = {Fault.IGNORES: 0.5, Fault.SWALLOWS_ANSWER: 0.5}
 
@@ -91,7 +91,11 @@ class Exchanges:
         begin, end = exchange.began, exchange.answered
         if end is None or end - begin > patience_seconds:
             return False
-        return all(gap[1] < begin - 2 * patience_seconds or gap[0] > end for gap in self.gaps)
+        return not any(
+            last - first > patience_seconds / 3 and last > begin - 2 * patience_seconds
+            for first, last in self.gaps
+            if first < end
+        )
 
     @property
     def hushed(self) -> bool:

@@ -26,6 +26,7 @@ class SentSpan:
     """A span as it arrives; `call` tells whether it is one of a batch, rather than their root."""
 
     key: SpanKey
+    name: str
     call: bool
     start_us: int
 
@@ -38,6 +39,7 @@ def read_otlp(body: bytes) -> list[SentSpan]:
     return [
         SentSpan(
             key=(span.trace_id, span.span_id),
+            name=span.name,
             call=bool(span.parent_span_id),
             start_us=(span.start_time_unix_nano + 500) // 1_000,
         )
@@ -56,6 +58,7 @@ def sent_to_jaeger(spans: Sequence[CollectedSpan]) -> list[SentSpan]:
     return [
         SentSpan(
             key=(span.trace_id.to_bytes(16, "big"), span.span_id.to_bytes(8, "big")),
+            name=span.name,
             call=bool(span.parent_id),
             start_us=span.start_us,
         )
