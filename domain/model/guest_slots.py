@@ -17,7 +17,6 @@ class GuestSlots:
     def take(self, guest: Hashable) -> bool:
         """Take a place for one more connection; False if there is none."""
         if self._taken[guest] >= self.per_guest or self._taken.total() >= self.in_all:
-            self._taken += Counter()  # forget guests that have none
             return False
         self._taken[guest] += 1
         return True

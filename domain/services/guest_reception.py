@@ -122,8 +122,9 @@ class GuestReception:
             self._busy_ns += WAKING_NS
             await self._rest()
             return
-        self.stats.connected += 1
-        self._spawn(self._attend(connection, slot), name=f"guest {connection.address}")
+        task = self._spawn(self._attend(connection, slot), name=f"guest {connection.address}")
+        # Also if it is cancelled before it has begun.
+        task.add_done_callback(lambda _: connection.close())
 
     async def _attend(self, connection: GuestConnection, slot: Hashable) -> None:
         try:
@@ -134,6 +135,7 @@ class GuestReception:
 
     async def _serve(self, connection: GuestConnection) -> None:
         end = GuestEnd.STOPPED
+        self.stats.connected += 1
         try:
             end = await self._hear(connection, await self.peers.peer_of(connection.address))
         finally:
@@ -228,10 +230,11 @@ class GuestReception:
             guest = str(connection.address)
             _log.warning("guest.refused", guest=guest, refused=self.stats.refused)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._over)
+        return task
 
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -10,6 +10,7 @@ import pytest
 
 from container_tracer.adapters.vsock.connection import READ_BYTES
 from container_tracer.domain.model.agent_span import MAX_VALUES
+from container_tracer.domain.model.guest_connection_stats import GuestEnd
 from container_tracer.domain.model.guest_slots import GuestSlots
 from container_tracer.domain.model.guest_sockets import (
     MONITOR,
@@ -25,9 +26,16 @@ from container_tracer.domain.model.guest_span import (
 from container_tracer.domain.services.frame_room import HOLD_SECONDS, SMALL_BYTES
 from container_tracer.domain.services.guest_reception import REST
 from container_tracer.domain.services.guest_spans import GRACE_SECONDS
+from container_tracer.domain.services.inventory import PodInventory
+from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.domain.services.single_span_delivery import QUEUE_BYTES, QUEUE_SPANS
+from container_tracer.entrypoints.node.guest_metrics import GuestMetrics
 from container_tracer.entrypoints.node.guest_settings import AGENT_PORT, AGENT_SERVICE
-from container_tracer.entrypoints.node.guests import LONG_FRAMES_BYTES
+from container_tracer.entrypoints.node.guests import LONG_FRAMES_BYTES, span_forwarder
+from container_tracer.entrypoints.node.settings import read_settings
+from container_tracer.fakes.clock import FakeClock
+from container_tracer.fakes.pod_discovery import FakePodDiscovery
+from container_tracer.fakes.task_directory import FakeTaskDirectory
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/kata.md").read_text()
@@ -73,6 +81,23 @@ def test_every_place_of_a_socket_is_named() -> None:
         folders = "/".join(place.folders).replace(SANDBOX, "SANDBOX").replace(MONITOR, "MONITOR")
         assert f"`{folders}`" in PAGE
         assert f"`{listening_name(place.name, AGENT_PORT)}`" in PAGE
+
+
+def test_every_metric_is_named_and_every_end_and_reason() -> None:
+    clock = FakeClock()
+    inventory = PodInventory(
+        discovery=FakePodDiscovery(), directory=FakeTaskDirectory(), clock=clock
+    )
+    settings = read_settings(["--span-forwarder"], {})
+    forwarder = span_forwarder(settings, inventory, clock, None, OwnSpans(clock=clock))
+    families = {
+        one.name.removeprefix("container_tracer_guest_") + "_total" * (one.type == "counter")
+        for one in GuestMetrics(forwarder).collect()
+    }
+    table = PAGE.partition("| metric, after")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`(\w+)`", table))
+    assert families | set(GuestEnd) <= named
+    assert {"exporter", "fate", "end", "reason"} <= named
 
 
 @pytest.mark.kernel

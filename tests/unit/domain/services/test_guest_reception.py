@@ -275,6 +275,14 @@ async def test_what_is_sent_before_the_end_is_taken_and_the_rest_is_counted(
     assert reception.ends == {GuestEnd.STOPPED: 1}
 
 
+async def test_who_connects_at_the_very_end_is_hung_up_on(reception: Reception) -> None:
+    late = reception.connections.connect(box())
+    await reception.service.step()
+    await reception.service.close()
+    await reception.settle()
+    assert late.closed
+
+
 async def test_where_guests_must_be_heard_and_cannot_it_does_not_start(
     reception: Reception,
 ) -> None:
