@@ -20,7 +20,7 @@ from .single_span import (
     SpanLink,
     SpanStatus,
 )
-from .trace_context import SpanContext, read_trace_state
+from .trace_context import MAX_STATE_CHARACTERS, SpanContext, read_trace_state
 
 SPAN_KINDS: Mapping[str, SingleSpanKind] = {
     "Client": SingleSpanKind.CLIENT,
@@ -96,8 +96,10 @@ class AgentSpanContext:
     @property
     def state(self) -> str:
         """Write the trace state as W3C does; empty if it breaks the rules for that."""
-        members = (f"{key}={value}" for key, value in self.trace_state)
-        return read_trace_state([",".join(members)]) if self.trace_state else ""
+        if not self.trace_state:
+            return ""
+        state = ",".join(f"{key}={value}" for key, value in self.trace_state)
+        return read_trace_state([state]) if len(state) <= MAX_STATE_CHARACTERS else ""
 
 
 @define

@@ -5,6 +5,7 @@ What the host knows counts; what the guest says of itself is added where that ta
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 
 from .agent_span import OURS
 from .guest_peer import GuestPeer
@@ -30,10 +31,16 @@ RESERVED_PREFIXES = (
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,127}", re.IGNORECASE | re.ASCII)
 
 
+def guest_words(said: AttributeMap) -> AttributeMap:
+    """Return what a guest may say of itself, of all that it says: not much, and not who it is."""
+    allowed = (name for name, value in said.items() if _may_say(name, value))
+    return {name: said[name] for name in islice(allowed, MAX_GUEST_ATTRIBUTES)}
+
+
 def guest_resource(
-    resource: ServiceResource, *, peer: GuestPeer, pod: Pod | None, said: AttributeMap
+    resource: ServiceResource, *, peer: GuestPeer, pod: Pod | None, words: AttributeMap
 ) -> AttributeMap:
-    """Describe a virtual machine: `said` is what it says of itself, `pod` whose it is, if known."""
+    """Describe a virtual machine: `words` is what it may say of itself, `pod` whose it is."""
     known: Mapping[str, AttributeValue] = {
         **resource.attributes,
         **(_of_pod(pod) if pod else {}),
@@ -41,11 +48,7 @@ def guest_resource(
         "container_tracer.vmm": peer.vmm,
         "container_tracer.guest.address": "" if peer.sandbox_id else peer.address,
     }
-    kept = {name: value for name, value in known.items() if value}
-    added = {name: value for name, value in said.items() if _may_say(name, value, kept)}
-    while len(added) > MAX_GUEST_ATTRIBUTES:
-        added.popitem()
-    return added | kept
+    return {**words, **{name: value for name, value in known.items() if value}}
 
 
 def _of_pod(pod: Pod) -> AttributeMap:
@@ -66,8 +69,8 @@ def _of_pod(pod: Pod) -> AttributeMap:
     return {**runtime, "container.name": name, "container.id": container_id}
 
 
-def _may_say(name: str, value: AttributeValue, known: AttributeMap) -> bool:
-    if name in known or not _NAME.fullmatch(name) or name.lower().startswith(RESERVED_PREFIXES):
+def _may_say(name: str, value: AttributeValue) -> bool:
+    if not _NAME.fullmatch(name) or name.lower().startswith(RESERVED_PREFIXES):
         return False
     if isinstance(value, str):
         return len(value) <= MAX_TEXT_CHARACTERS

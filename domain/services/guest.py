@@ -9,7 +9,7 @@ from attrs import define, evolve, field, frozen
 from ...ports.clock import Clock
 from ..model.agent_span import AgentSpan, MalformedAgentSpan
 from ..model.agent_span_reading import read_agent_span
-from ..model.guest_origin import guest_resource
+from ..model.guest_origin import guest_resource, guest_words
 from ..model.guest_peer import GuestPeer
 from ..model.guest_span import GuestTexts
 from ..model.guest_stats import GuestStats
@@ -58,7 +58,8 @@ class Guest:
     connections: int = 0
     _traces: GuestTraces = field(factory=GuestTraces, repr=False)
     _origin: SpanOrigin | None = field(default=None, repr=False)
-    _said: AttributeMap = field(factory=dict, repr=False)
+    _words: AttributeMap | None = field(default=None, repr=False)
+    """What it said of itself with its first span."""
     _look_due_ns: int = 0
 
     @property
@@ -107,12 +108,15 @@ class Guest:
         self.hand_on(self, span)
 
     def _origin_of(self, said: AttributeMap) -> SpanOrigin:
-        """Say whose a span is of which the guest says this."""
+        """Say whose its spans are; what it says of itself it says once, as agents do."""
+        if self._words is None:
+            self._words = guest_words(said)
         pod = self._known_pod()
-        if self._origin is None or said != self._said or pod != self.pod:
-            attributes = guest_resource(self.terms.resource, peer=self.peer, pod=pod, said=said)
-            self._origin = SpanOrigin(attributes=attributes)
-            self._said, self.pod = said, pod
+        if self._origin is None or pod != self.pod:
+            attributes = guest_resource(
+                self.terms.resource, peer=self.peer, pod=pod, words=self._words
+            )
+            self._origin, self.pod = SpanOrigin(attributes=attributes), pod
         return self._origin
 
     def _known_pod(self) -> Pod | None:

@@ -300,6 +300,14 @@ class TestMeaning:
 
         assert read_agent_span(changed(change)).span.trace_state == ""
 
+    def test_a_trace_state_of_megabytes_is_left_out_at_once(self) -> None:
+        def change(it: Document) -> None:
+            it["span_context"]["trace_state"] = [["k", "," * (8 << 20)]]
+
+        began = time.process_time()
+        assert read_agent_span(changed(change)).span.trace_state == ""
+        assert time.process_time() - began < 1
+
 
 def _set(*path: str | int, to: object) -> Callable[[Document], object]:
     def change(document: Any) -> None:

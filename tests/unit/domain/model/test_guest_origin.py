@@ -3,7 +3,11 @@
 import pytest
 from attrs import evolve
 
-from container_tracer.domain.model.guest_origin import MAX_GUEST_ATTRIBUTES, guest_resource
+from container_tracer.domain.model.guest_origin import (
+    MAX_GUEST_ATTRIBUTES,
+    guest_resource,
+    guest_words,
+)
 from container_tracer.domain.model.guest_peer import GuestPeer
 from container_tracer.domain.model.pod import Container, Pod
 from container_tracer.domain.model.single_span import AttributeMap, AttributeValue
@@ -28,7 +32,7 @@ KNOWN = {
 def described(
     pod: Pod | None = None, said: AttributeMap | None = None, peer: GuestPeer = PEER
 ) -> AttributeMap:
-    return guest_resource(RESOURCE, peer=peer, pod=pod, said=said or {})
+    return guest_resource(RESOURCE, peer=peer, pod=pod, words=guest_words(said or {}))
 
 
 def test_a_sandbox_of_kubernetes_is_described_by_its_pod() -> None:

@@ -144,6 +144,15 @@ async def test_a_pod_that_becomes_known_is_told_from_then_on(stage: Stage) -> No
     assert stage.arrived[3].origin is stage.arrived[4].origin
 
 
+async def test_what_a_guest_says_of_itself_it_says_once(stage: Stage) -> None:
+    guest = stage.guest()
+    for build in range(3):
+        guest.took(agent_json(evolve(sent(build + 1), resource={"build": build})))
+    await stage.spans.close()
+    assert len({id(one.origin) for one in stage.arrived}) == 1
+    assert [one.origin.attributes["build"] for one in stage.arrived if one.origin] == [0, 0, 0]
+
+
 async def test_what_is_malformed_is_said_once_for_each_reason(stage: Stage) -> None:
     guest = stage.guest()
     with capture_logs() as logs:
