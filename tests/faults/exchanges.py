@@ -111,9 +111,13 @@ class Exchanges:
         number = self.drawn.random()
         for fault, share in self.faults.items():
             if number < share:
-                return fault
+                return fault if self.hushed or self._not_twice(fault) else None
             number -= share
         return None
+
+    def _not_twice(self, fault: Fault) -> bool:
+        """Tell whether there is time for it: whoever gets no answer waits long for it."""
+        return fault not in SILENCE or not SILENCE.keys() & {one.fault for one in self.every}
 
 
 @frozen

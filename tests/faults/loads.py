@@ -21,7 +21,7 @@ from .wires import Run
 
 SPANS = 1_400
 SINGLE_SPANS = 300
-UNREST_SECONDS = 1.2
+UNREST_SECONDS = 2.0
 HASTE = 100
 """Pauses are so many times shorter than they say."""
 

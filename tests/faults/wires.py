@@ -27,7 +27,7 @@ from .exchanges import Exchanges, Fault
 from .ledger import CANNOT_NOW, Ledger, ReadRequest, read_jaeger, read_otlp
 from .proxy import Relay, fault_proxy, http1, http2
 
-TIMEOUT_SECONDS = 0.5
+TIMEOUT_SECONDS = 2.0
 PART_BYTES = 12_000
 
 FAULTS = {

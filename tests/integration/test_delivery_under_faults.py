@@ -27,6 +27,7 @@ from container_tracer.domain.services.single_span_delivery import SingleSpanDeli
 from container_tracer.fakes.spans import NOON_NS
 from container_tracer.ports.errors import ExportDelayed
 from container_tracer.ports.span_exporter import TraceContext
+from tests.faults import wires
 from tests.faults.exchanges import Exchange, Fault
 from tests.faults.loads import (
     LOAD,
@@ -44,7 +45,6 @@ from tests.faults.wires import (
     JAEGER,
     OTLP_HTTP,
     PROXIED,
-    TIMEOUT_SECONDS,
     WIRES,
     Run,
     Wire,
@@ -56,6 +56,8 @@ ENDED_NS = NOON_NS + 10**9
 FLUSH_SECONDS = 0.5
 QUICK_CHANNEL = (("grpc.initial_reconnect_backoff_ms", 100),)
 
+COLLECTOR_AT = JaegerCollector.at
+
 LOG = logging.getLogger(__name__)
 
 
@@ -66,13 +68,18 @@ def seeds() -> list[int]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    at = partial(JaegerCollector.at, seconds=TIMEOUT_SECONDS)
-    monkeypatch.setattr(JaegerCollector, "at", at)
+    wait_for_answers(monkeypatch, wires.TIMEOUT_SECONDS)
     monkeypatch.setattr(jaeger_module, "PART_SPANS", PART_SPANS)
     monkeypatch.setattr(grpc_module, "_OPTIONS", (*grpc_module._OPTIONS, *QUICK_CHANNEL))
     monkeypatch.setattr(deliveries_module, "FLUSH_SECONDS", FLUSH_SECONDS)
     with capture_logs():
         yield
+
+
+def wait_for_answers(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let senders wait so long for an answer."""
+    monkeypatch.setattr(wires, "TIMEOUT_SECONDS", seconds)
+    monkeypatch.setattr(JaegerCollector, "at", partial(COLLECTOR_AT, seconds=seconds))
 
 
 async def opened(run: Run, clock: HastyClock) -> Session:
@@ -131,12 +138,13 @@ async def through(wire: Wire, seed: int, load: Callable[[Run], Awaitable[None]])
 def report(run: Run) -> None:
     """Say what was done, for whoever makes a soak: `--log-level=INFO -rP` shows it."""
     LOG.info(
-        "%s seed=%d exchanges=%d kept=%d again=%d faults=%s answers=%s",
+        "%s seed=%d exchanges=%d kept=%d again=%d doubtful=%d faults=%s answers=%s",
         run.wire.name,
         run.seed,
         len(run.exchanges.every),
         len(run.ledger.kept),
         run.ledger.check_twice(),
+        len(run.ledger.known(doubtful=True)) - len(run.ledger.known(doubtful=False)),
         dict(Counter(run.exchanges.done)),
         dict(run.ledger.said),
     )
@@ -195,8 +203,9 @@ async def first_fault(wire: Wire, fault: Fault) -> list[Exchange]:
 @pytest.mark.parametrize("wire", PROXIED, ids=lambda one: one.name)
 @pytest.mark.parametrize("fault", [Fault.IGNORES, Fault.TALKS_GARBAGE], ids=lambda one: one.name)
 async def test_a_connection_that_is_of_no_use_is_given_up_for_another(
-    wire: Wire, fault: Fault
+    wire: Wire, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    wait_for_answers(monkeypatch, 0.3)
     exchanges = await first_fault(wire, fault)
     assert [one.fault for one in exchanges] == [fault, None]
 
