@@ -14,7 +14,6 @@ from ...ports.errors import GuestsUnreachable
 from .connection import SocketGuestConnection
 from .inotify import FolderWatch
 from .listening import bring, vsock_address, vsock_listener
-from .sandbox_folders import SandboxFolders
 from .sandbox_sockets import SandboxSockets
 from .settings import GuestListenSettings
 from .socket_file import SocketFile
@@ -57,8 +56,9 @@ class SocketGuestConnections:
 
     def __attrs_post_init__(self) -> None:
         """Open nothing yet."""
-        folders = SandboxFolders(run_paths=self.settings.run_paths, watch=self._watch_folder)
-        self._sockets = SandboxSockets(folders, self.settings.port)
+        self._sockets = SandboxSockets(
+            self.settings.run_paths, self.settings.port, self._watch_folder
+        )
 
     async def open(self) -> None:
         """Begin to listen; raise `GuestsUnreachable` where VSOCK must be there and is not."""

@@ -17,7 +17,7 @@ from ...domain.model.guest_peer import GuestSocket
 from ...domain.model.guest_sockets import MONITOR, SANDBOX, SOCKET_PLACES, SocketPlace
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES)
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 _Found = TypeVar("_Found")
 
@@ -38,24 +38,26 @@ class FoundSocket:
 
 @frozen(kw_only=True)
 class SandboxFolders:
-    """Searches run paths; `watch` is called with each open folder before it is looked at."""
+    """Searches run paths; `watch` is called with each open folder before it is looked at.
+
+    `deny` is called with the path of each that may not be looked into.
+    """
 
     run_paths: Sequence[Path]
     watch: Callable[[int], None]
+    deny: Callable[[str], None] = lambda _: None
     places: Sequence[SocketPlace] = SOCKET_PLACES
 
     def sockets(self) -> Generator[FoundSocket, None, None]:
         """Find all sockets that are there now; those of a path that is there twice, once."""
-        seen = set()
+        seen = set[tuple[int, int]]()
         for run_path in self.run_paths:
             # A run path itself may be a link, as /var/run is.
-            with _opened(str(run_path), None, _FOLDER & ~os.O_NOFOLLOW) as root:
-                if root is None or (identity := _identity(root)) in seen:
-                    continue
-                seen.add(identity)
-                self.watch(root)
-                for place in self.places:
-                    yield from self._below(root, str(run_path), place, ())
+            with self._looked_into(str(run_path), None, str(run_path), links=True) as root:
+                if root is not None and (identity := _identity(root)) not in seen:
+                    seen.add(identity)
+                    for place in self.places:
+                        yield from self._below(root, str(run_path), place, ())
 
     def _below(
         self, folder: int, path: str, place: SocketPlace, names: tuple[str, ...]
@@ -65,10 +67,29 @@ class SandboxFolders:
             return
         wanted = place.folders[len(names)]
         for name in _names_in(folder) if wanted in (SANDBOX, MONITOR) else (wanted,):
-            with _opened(name, folder, _FOLDER) as below:
+            with self._looked_into(name, folder, f"{path}/{name}") as below:
                 if below is not None:
-                    self.watch(below)
                     yield from self._below(below, f"{path}/{name}", place, (*names, name))
+
+    @contextmanager
+    def _looked_into(
+        self, name: str, folder: int | None, path: str, *, links: bool = False
+    ) -> Iterator[int | None]:
+        """Open a folder and watch it while in the block; say if something is forbidden there."""
+        opened = None
+        try:
+            opened = _opened(name, folder, _FOLDER & ~os.O_NOFOLLOW if links else _FOLDER)
+        except PermissionError:
+            self.deny(path)
+        try:
+            if opened is not None:
+                self.watch(opened)
+            yield opened
+        except PermissionError:
+            self.deny(path)
+        finally:
+            if opened is not None:
+                os.close(opened)
 
 
 def _socket_in(
@@ -86,8 +107,13 @@ def _socket_in(
 
 
 def _names_in(folder: int) -> list[str]:
-    with _opened(".", folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) as readable:
-        names = [] if readable is None else os.listdir(readable)  # noqa: PTH208 - by its descriptor
+    readable = _opened(".", folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if readable is None:
+        return []
+    try:
+        names = os.listdir(readable)  # noqa: PTH208 - by its descriptor
+    finally:
+        os.close(readable)
     return sorted(name for name in names if name.isprintable())
 
 
@@ -96,15 +122,9 @@ def _identity(folder: int) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-@contextmanager
-def _opened(name: str, folder: int | None, flags: int) -> Iterator[int | None]:
-    """Open a folder while in the block; None if there is none that may be opened."""
-    descriptor = _unless_gone(lambda: os.open(name, flags, dir_fd=folder))
-    try:
-        yield descriptor
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
+def _opened(name: str, folder: int | None, flags: int) -> int | None:
+    """Open a folder; None if there is none."""
+    return _unless_gone(lambda: os.open(name, flags, dir_fd=folder))
 
 
 def _unless_gone(ask: Callable[[], _Found]) -> _Found | None:

@@ -1,7 +1,8 @@
 """The sockets beside those of all monitors, kept in step with which of these are there."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from threading import Lock
 
 import structlog
@@ -12,7 +13,7 @@ from ...ports.errors import GuestsUnreachable
 from .sandbox_folders import FoundSocket, SandboxFolders
 from .socket_file import SocketFile, made_beside
 
-AGAIN_SECONDS = 60.0
+AGAIN_SECONDS = 10.0
 """When to try again where it failed: whoever listens there is not to be asked all the time."""
 
 MAX_SOCKETS = 4096
@@ -24,11 +25,13 @@ _log = structlog.get_logger()
 class SandboxSockets:
     """Opened by `look`, closed by `close`; both block, and may be called from any thread."""
 
-    folders: SandboxFolders
+    run_paths: Sequence[Path]
     port: int
+    watch: Callable[[int], None]
     now_seconds: Callable[[], float] = time.monotonic
     troubles: dict[str, str] = field(factory=dict)
-    """Why there is none at a place where there should be."""
+    """Why there is none at a place where there should be, or may be."""
+    _denied: set[str] = field(factory=set)
     _files: dict[GuestSocket, SocketFile] = field(factory=dict)
     _again_seconds: dict[GuestSocket, float] = field(factory=dict)
     _lock: Lock = field(factory=Lock)
@@ -40,14 +43,19 @@ class SandboxSockets:
         """
         with self._lock:
             right, failed = {}, {}
-            for found in self.folders.sockets():
+            self._denied.clear()
+            for found in self._found():
                 if file := self._beside(found):
                     right[found.address] = file
                 elif found.address in self._again_seconds:
                     failed[found.address] = self._again_seconds[found.address]
             self._again_seconds = failed
-            self.troubles = {at: self.troubles[at] for at in map(str, failed)}
+            standing = {*map(str, failed), *self._denied}
+            self.troubles = {at: why for at, why in self.troubles.items() if at in standing}
             return right
+
+    def _found(self) -> Iterator[FoundSocket]:
+        return SandboxFolders(run_paths=self.run_paths, watch=self.watch, deny=self._deny).sockets()
 
     def close(self, address: GuestSocket, file: SocketFile) -> None:
         """Close a socket; it may be gone already."""
@@ -81,6 +89,13 @@ class SandboxSockets:
 
     def _fail(self, found: FoundSocket, why: str) -> None:
         self._again_seconds[found.address] = self.now_seconds() + AGAIN_SECONDS
-        if self.troubles.get(str(found.address)) != why:
-            _log.warning("guests.trouble", what=str(found.address), reason=why)
-        self.troubles[str(found.address)] = why
+        self._note(str(found.address), why)
+
+    def _deny(self, path: str) -> None:
+        self._denied.add(path)
+        self._note(path, "It cannot be looked into: permission denied (CAP_DAC_OVERRIDE).")
+
+    def _note(self, what: str, why: str) -> None:
+        if self.troubles.get(what) != why:
+            _log.warning("guests.trouble", what=what, reason=why)
+        self.troubles[what] = why

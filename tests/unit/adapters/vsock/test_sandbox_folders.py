@@ -3,6 +3,8 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+
 from container_tracer.adapters.vsock.sandbox_folders import SandboxFolders
 
 
@@ -78,3 +80,25 @@ def test_what_is_looked_at_is_let_go(socket_folder: Path) -> None:
     for _ in range(5):
         list(SandboxFolders(run_paths=[socket_folder], watch=lambda _: None).sockets())
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_is_forbidden_is_said_and_hides_nothing_else(
+    socket_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        (socket_folder / f"vc/firecracker/{name}/root").mkdir(parents=True)
+    denied, really_open = list[str](), os.open
+
+    def forbid(name: str, flags: int, *, dir_fd: int | None = None) -> int:
+        if name == "b":
+            raise PermissionError(13, "Permission denied")
+        return really_open(name, flags, dir_fd=dir_fd)
+
+    with socket.socket(socket.AF_UNIX) as monitor, monkeypatch.context() as patch:
+        monitor.bind(str(socket_folder / "vc/firecracker/c/root/kata.hvsock"))
+        patch.setattr(os, "open", forbid)
+        folders = SandboxFolders(
+            run_paths=[socket_folder], watch=lambda _: None, deny=denied.append
+        )
+        assert [one.address.sandbox_id for one in folders.sockets()] == ["c"]
+    assert denied == [str(socket_folder / "vc/firecracker/b")]
