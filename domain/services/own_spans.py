@@ -149,7 +149,8 @@ class OwnSpans:
 
 
 def _random_id(length: int) -> bytes:
-    return (secrets.randbelow((1 << 8 * length) - 1) + 1).to_bytes(length, "big")
+    made = secrets.token_bytes(length)
+    return made if any(made) else _random_id(length)
 
 
 class _HasClock(Protocol):

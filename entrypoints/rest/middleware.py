@@ -3,6 +3,7 @@
 import re
 import time
 import uuid
+from functools import cache
 from typing import Any
 
 import structlog
@@ -103,6 +104,7 @@ def route_template(request: Request[Any, RequestContext]) -> str:
     return "" if request.route is None else openapi_path(request.route.path)
 
 
+@cache
 def openapi_path(sanic_path: str) -> str:
     """Write `v1/trace-session/<session_id:str>` as `/v1/trace-session/{session_id}`."""
     return "/" + re.sub(r"<(\w+)(?::[^>]*)?>", r"{\1}", sanic_path).lstrip("/")

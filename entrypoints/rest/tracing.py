@@ -74,7 +74,7 @@ def _attributes(request: Request, method: str, route: str) -> Mapping[str, Attri
         "http.request.method": method,
         **({"http.route": route} if route else {}),
         "url.path": request.path,
-        "url.scheme": request.scheme,
+        "url.scheme": "https" if request.conn_info and request.conn_info.ssl else "http",
         "client.address": request.client_ip,
     }
 
