@@ -58,7 +58,7 @@ class SessionRuns:
 
     async def begin(
         self, session: TraceSession, *, selected: bool, ended: Callable[[SessionRun, str], None]
-    ) -> None:
+    ) -> SessionRun:
         """Open the exporters, then join a source; whatever fails leaves nothing open.
 
         `selected` says that the session's containers have just been selected; else that is done
@@ -81,6 +81,7 @@ class SessionRuns:
             _watch(run, duration_ns / 1e9 or None, ended),
             name=f"watch session {session.session_id}",
         )
+        return run
 
     async def end(self, run: SessionRun) -> str:
         """Leave the source, close the exporters; return what went wrong with the source."""

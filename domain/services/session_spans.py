@@ -1,6 +1,6 @@
 """How a session begins and ends is a span, linked to the session's own, which is longer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from attrs import frozen
@@ -19,15 +19,18 @@ class SessionSpans:
     spans: OwnSpans
 
     @contextmanager
-    def starting(self, session: TraceSession, caller: SpanContext | None) -> Iterator[None]:
+    def starting(
+        self, session: TraceSession, caller: SpanContext | None
+    ) -> Iterator[Callable[[SessionRun], None]]:
         """Have a span while a session starts; below it is the session's own, if he has a caller.
 
-        Without one the session stays in the trace of whoever started it before, or made it.
+        Without one the session stays in the trace of whoever started it before, or made it. What
+        is yielded is told of the run that has begun.
         """
         with self.spans.span("session start", attributes=_about(session)) as span:
             if caller:
                 session.caller = span.told or caller
-            yield
+            yield lambda run: span.links.extend(run.deliveries.links)
             span.attributes |= _about(session)
 
     @contextmanager

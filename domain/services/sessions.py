@@ -245,13 +245,13 @@ class TraceSessions:
                 raise TracingUnavailable("This node is shutting down; no session starts any more.")
             session.move(SessionState.STARTING)
             session.error = session.reason = ""
-            with self._session_spans.starting(session, caller):
-                await self._begin(session, selected=selected)
+            with self._session_spans.starting(session, caller) as begun:
+                begun(await self._begin(session, selected=selected))
         _log.info("session.started", session_id=session_id, containers=len(session.containers))
 
-    async def _begin(self, session: TraceSession, *, selected: bool) -> None:
+    async def _begin(self, session: TraceSession, *, selected: bool) -> SessionRun:
         try:
-            await self._runs.begin(session, selected=selected, ended=self._ended)
+            run = await self._runs.begin(session, selected=selected, ended=self._ended)
         except BaseException as error:
             session.error = str(error) or type(error).__name__
             session.ended_ns = self.clock.wall_ns()
@@ -259,6 +259,7 @@ class TraceSessions:
             self.live.end(session, "it could not be started")
             raise
         session.move(SessionState.RUNNING)
+        return run
 
     async def _stop_by_id(self, session_id: str, reason: str) -> None:
         self.repository.get(session_id)

@@ -41,6 +41,10 @@ async def test_to_start_and_to_stop_a_session_is_a_span_with_all_that_this_takes
         "container_tracer.containers": 1,
     }
     assert start.attributes == about
+    own = world.exporter.sinks[0].context.trace
+    assert [(one.context.trace_id, one.context.span_id) for one in start.links] == [
+        (own.trace_id, own.span_id)
+    ]
 
     world.seen.over.clear()
     with world.own_spans.span("request"):
@@ -51,9 +55,7 @@ async def test_to_start_and_to_stop_a_session_is_a_span_with_all_that_this_takes
     assert found == {"request": "", "session stop": "request", "source close": "session stop"}
     (stop,) = world.seen.named("session stop")
     assert stop.attributes == {**about, "container_tracer.reason": "stopped by request"}
-    own = world.exporter.sinks[0].context.trace
-    (link,) = stop.links
-    assert (link.context.trace_id, link.context.span_id) == (own.trace_id, own.span_id)
+    assert stop.links == start.links
 
 
 async def test_each_attempt_to_export_is_a_span_of_its_own_trace(world: Any) -> None:

@@ -8,6 +8,7 @@ from attrs import NOTHING, fields
 
 from container_tracer import __version__
 from container_tracer.domain.model.sampling import SampleRate
+from container_tracer.entrypoints.exporting import single_span_exporters
 from container_tracer.entrypoints.node.settings import NodeSettings, read_settings
 from container_tracer.entrypoints.values import Address
 
@@ -46,6 +47,25 @@ def test_nothing_has_to_be_said() -> None:
         tags={},
         verbose=False,
     )
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "own"),
+    [
+        ((), {}, ()),
+        (("--trace-exporter", "console"), {}, ("console",)),
+        (("--trace-exporter", "otlp", "--trace-exporter", "zpages"), {}, ("otlp",)),
+        ((), {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318"}, ("otlp",)),
+        ((), {"TRACER_EXPORTER": "jaeger", "JAEGER_ENDPOINT": "http://a:14268"}, ("jaeger",)),
+        (("--trace-exporter", "otlp", "--trace-sample-rate", "never"), {}, ()),
+    ],
+)
+def test_own_spans_go_only_where_somebody_said(
+    argv: tuple[str, ...], environ: dict[str, str], own: tuple[str, ...]
+) -> None:
+    settings = read_settings(argv, environ)
+    assert settings.exporters
+    assert tuple(one.name for one in single_span_exporters(settings, found=None)) == own
 
 
 def test_everything_can_be_said_by_flag(tmp_path: Path) -> None:
