@@ -87,7 +87,8 @@ class Received:
     @property
     def roots(self) -> list[Span]:
         """Return the roots of slices."""
-        return [span for _, span in self.spans() if not span.parent_span_id and span.links]
+        spans = [span for _, span in self.spans() if not span.parent_span_id and span.links]
+        return [span for span in spans if "traceSession" in attributes(span.attributes)]
 
     @property
     def sessions(self) -> list[Span]:

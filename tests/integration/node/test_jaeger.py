@@ -70,8 +70,9 @@ def test_every_span_that_is_counted_as_delivered_is_there_below_its_session(
         ended = end(node, session)
     spans = collector.spans
     calls = [span for span in spans if span.parent_id and "process.pid" in span.tags]
-    roots = {span.span_id: span for span in spans if span.follows}
-    (own,) = [span for span in spans if "traceSession" in span.tags and not span.follows]
+    of_sessions = [span for span in spans if "traceSession" in span.tags]
+    roots = {span.span_id: span for span in of_sessions if span.follows}
+    (own,) = [span for span in of_sessions if not span.follows]
 
     counts = ended["Statistics"]["Exporters"]["jaeger"]
     assert (ended["Error"], counts["Dropped"], counts["Pending"]) == (None, 0, 0)
