@@ -7,12 +7,12 @@ from attrs import define, field
 
 from container_tracer.adapters.otlp.encoding_single_spans import single_span_requests
 from container_tracer.adapters.system.clock import SystemClock
-from container_tracer.domain.model.agent_span import AgentSpan
-from container_tracer.domain.model.guest_frames import FrameCutter
-from container_tracer.domain.model.guest_peer import GuestPeer
+from container_tracer.domain.model.guests.agent_span import AgentSpan
+from container_tracer.domain.model.guests.frames import FrameCutter
+from container_tracer.domain.model.guests.peer import GuestPeer
 from container_tracer.domain.model.single_span import SingleSpan, SpanEvent
 from container_tracer.domain.model.span_attributes import ServiceResource
-from container_tracer.domain.services.guest import Guest, GuestTerms
+from container_tracer.domain.services.guests.guest import Guest, GuestTerms
 from container_tracer.fakes.agent_span import agent_bincode, agent_json, frame
 
 from .measured import Figure, Spread

@@ -5,7 +5,7 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 
-from ..domain.model.agent_span import SPAN_KINDS, SPAN_STATUSES, AgentSpan
+from ..domain.model.guests.agent_span import SPAN_KINDS, SPAN_STATUSES, AgentSpan
 from ..domain.model.single_span import AttributeValue, SpanEvent, SpanLink
 from ..domain.model.trace_context import SpanContext
 

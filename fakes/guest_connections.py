@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 
-from ..domain.model.guest_peer import GuestAddress
+from ..domain.model.guests.peer import GuestAddress
 from ..ports.errors import GuestLost, GuestsUnreachable
 
 

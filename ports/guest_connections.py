@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ..domain.model.guest_peer import GuestAddress
+from ..domain.model.guests.peer import GuestAddress
 
 
 class GuestConnection(Protocol):

@@ -5,7 +5,7 @@ import socket
 
 from attrs import frozen
 
-from ...domain.model.guest_peer import GuestAddress
+from ...domain.model.guests.peer import GuestAddress
 from ...ports.errors import GuestLost
 
 READ_BYTES = 32_768

@@ -9,7 +9,7 @@ from contextlib import suppress
 import structlog
 from attrs import define, field
 
-from ...domain.model.guest_peer import GuestSocket
+from ...domain.model.guests.peer import GuestSocket
 from ...ports.errors import GuestsUnreachable
 from .connection import SocketGuestConnection
 from .inotify import FolderWatch

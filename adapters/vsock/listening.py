@@ -5,7 +5,7 @@ import errno
 import socket
 from collections.abc import Callable
 
-from ...domain.model.guest_peer import GuestAddress, GuestCid
+from ...domain.model.guests.peer import GuestAddress, GuestCid
 from ...ports.errors import GuestsUnreachable
 from .connection import SocketGuestConnection
 

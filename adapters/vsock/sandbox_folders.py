@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from ...domain.model.guest_peer import GuestSocket
-from ...domain.model.guest_sockets import MONITOR, SANDBOX, SOCKET_PLACES, SocketPlace
+from ...domain.model.guests.peer import GuestSocket
+from ...domain.model.guests.sockets import MONITOR, SANDBOX, SOCKET_PLACES, SocketPlace
 
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)

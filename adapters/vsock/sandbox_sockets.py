@@ -8,7 +8,7 @@ from threading import Lock
 import structlog
 from attrs import define, field
 
-from ...domain.model.guest_peer import GuestSocket
+from ...domain.model.guests.peer import GuestSocket
 from ...ports.errors import GuestsUnreachable
 from .sandbox_folders import FoundSocket, SandboxFolders
 from .socket_file import SocketFile, made_beside

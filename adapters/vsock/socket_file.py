@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from ...domain.model.guest_sockets import listening_name
+from ...domain.model.guests.sockets import listening_name
 from ...ports.errors import GuestsUnreachable
 from .sandbox_folders import FoundSocket
 

@@ -6,8 +6,8 @@ from attrs import frozen
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ...domain.model.guest_connection_stats import GuestEnd
-from ...domain.services.span_forwarder import SpanForwarder
+from ...domain.model.guests.connection_stats import GuestEnd
+from ...domain.services.guests.forwarder import SpanForwarder
 
 
 @frozen(eq=False)

@@ -7,16 +7,16 @@ from attrs import evolve
 from ...adapters.procfs.virtual_machines import ProcfsVirtualMachines
 from ...adapters.vsock.guest_connections import SocketGuestConnections
 from ...adapters.vsock.settings import GuestListenSettings
-from ...domain.model.guest_span import GuestTexts
+from ...domain.model.guests.redaction import GuestTexts
 from ...domain.services.found_collector import FoundCollector
-from ...domain.services.frame_room import FrameRoom
-from ...domain.services.guest import GuestTerms
-from ...domain.services.guest_peers import GuestPeers
-from ...domain.services.guest_reception import GuestReception
-from ...domain.services.guest_spans import GuestSpans
+from ...domain.services.guests.forwarder import SpanForwarder
+from ...domain.services.guests.frame_room import FrameRoom
+from ...domain.services.guests.guest import GuestTerms
+from ...domain.services.guests.peers import GuestPeers
+from ...domain.services.guests.reception import GuestReception
+from ...domain.services.guests.spans import GuestSpans
 from ...domain.services.inventory import PodInventory
 from ...domain.services.own_spans import OwnSpans
-from ...domain.services.span_forwarder import SpanForwarder
 from ...ports.clock import Clock
 from ...ports.errors import GuestsUnreachable
 from ..exporting import service_resource, single_span_exporters

@@ -25,12 +25,12 @@ from ...domain.services.admission import SessionSettings
 from ...domain.services.chosen_discovery import ChosenDiscovery
 from ...domain.services.container_watch import ContainerWatch
 from ...domain.services.found_collector import FoundCollector
+from ...domain.services.guests.forwarder import SpanForwarder
 from ...domain.services.inventory import PodInventory
 from ...domain.services.opening import SourceOpening
 from ...domain.services.own_spans import OwnSpans
 from ...domain.services.sessions import TraceSessions
 from ...domain.services.sources import TraceSources
-from ...domain.services.span_forwarder import SpanForwarder
 from ...domain.services.upkeep import Upkeep
 from ...ports.access_control import AccessControl
 from ...ports.clock import Clock

@@ -10,7 +10,7 @@ from attrs import define
 
 from container_tracer.adapters.vsock.guest_connections import SocketGuestConnections
 from container_tracer.adapters.vsock.settings import GuestListenSettings
-from container_tracer.domain.model.guest_peer import GuestSocket
+from container_tracer.domain.model.guests.peer import GuestSocket
 from container_tracer.fakes.guest_connections import FakeGuestConnections
 from container_tracer.ports.guest_connections import GuestConnections
 

@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 
 from container_tracer.adapters.vsock.connection import READ_BYTES
-from container_tracer.domain.model.agent_span import MAX_VALUES
-from container_tracer.domain.model.guest_connection_stats import GuestEnd
-from container_tracer.domain.model.guest_slots import GuestSlots
-from container_tracer.domain.model.guest_sockets import (
+from container_tracer.domain.model.guests.agent_span import MAX_VALUES
+from container_tracer.domain.model.guests.connection_stats import GuestEnd
+from container_tracer.domain.model.guests.redaction import (
+    HARMLESS_EVENT_TEXTS,
+    HARMLESS_TEXTS,
+    MAX_SPAN_BYTES,
+)
+from container_tracer.domain.model.guests.slots import GuestSlots
+from container_tracer.domain.model.guests.sockets import (
     MONITOR,
     SANDBOX,
     SOCKET_PLACES,
     listening_name,
 )
-from container_tracer.domain.model.guest_span import (
-    HARMLESS_EVENT_TEXTS,
-    HARMLESS_TEXTS,
-    MAX_SPAN_BYTES,
-)
-from container_tracer.domain.services.frame_room import HOLD_SECONDS, SMALL_BYTES
-from container_tracer.domain.services.guest_reception import REST
-from container_tracer.domain.services.guest_spans import GRACE_SECONDS
+from container_tracer.domain.services.guests.frame_room import HOLD_SECONDS, SMALL_BYTES
+from container_tracer.domain.services.guests.reception import REST
+from container_tracer.domain.services.guests.spans import GRACE_SECONDS
 from container_tracer.domain.services.inventory import PodInventory
 from container_tracer.domain.services.own_spans import OwnSpans
 from container_tracer.domain.services.single_span_delivery import QUEUE_BYTES, QUEUE_SPANS

@@ -17,14 +17,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from container_tracer.adapters.jaeger.collector import CollectorAddress
 from container_tracer.adapters.jaeger.single_spans import JaegerSingleSpanExporter
 from container_tracer.adapters.system.clock import SystemClock
-from container_tracer.domain.model.agent_span import AgentSpan
-from container_tracer.domain.model.guest_peer import GuestPeer
+from container_tracer.domain.model.guests.agent_span import AgentSpan
+from container_tracer.domain.model.guests.peer import GuestPeer
 from container_tracer.domain.model.pod import Pod
 from container_tracer.domain.model.single_span import SingleSpan
 from container_tracer.domain.model.span_attributes import ServiceResource
 from container_tracer.domain.model.trace_context import read_span_context
-from container_tracer.domain.services.guest import GuestTerms
-from container_tracer.domain.services.guest_spans import GuestSpans
+from container_tracer.domain.services.guests.guest import GuestTerms
+from container_tracer.domain.services.guests.spans import GuestSpans
 from container_tracer.fakes.agent_span import agent_bincode, agent_json
 from container_tracer.fakes.jaeger_collector import CollectedSpan, FakeJaegerCollector
 from container_tracer.fakes.spans import NOON_NS

@@ -18,9 +18,9 @@ from attrs import define, field, frozen
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from container_tracer.adapters.vsock.listening import vsock_listener
-from container_tracer.domain.model.agent_span import AgentSpan
+from container_tracer.domain.model.guests.agent_span import AgentSpan
 from container_tracer.domain.model.single_span import SingleSpan
-from container_tracer.domain.services.guest_reception import SLOT_SECONDS
+from container_tracer.domain.services.guests.reception import SLOT_SECONDS
 from container_tracer.fakes.agent_span import agent_bincode, agent_json, frame
 from container_tracer.fakes.guest_agent import FakeGuestAgent
 from container_tracer.ports.errors import GuestsUnreachable

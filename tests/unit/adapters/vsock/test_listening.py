@@ -10,7 +10,7 @@ from container_tracer.adapters.vsock.connection import SocketGuestConnection
 from container_tracer.adapters.vsock.guest_connections import SocketGuestConnections
 from container_tracer.adapters.vsock.listening import bring, vsock_address, vsock_listener
 from container_tracer.adapters.vsock.settings import GuestListenSettings, VsockUse
-from container_tracer.domain.model.guest_peer import GuestCid
+from container_tracer.domain.model.guests.peer import GuestCid
 from container_tracer.ports.errors import GuestLost, GuestsUnreachable
 
 

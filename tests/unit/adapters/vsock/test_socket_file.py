@@ -9,7 +9,7 @@ import pytest
 
 from container_tracer.adapters.vsock.sandbox_folders import FoundSocket, SandboxFolders
 from container_tracer.adapters.vsock.socket_file import SocketFile, made_beside
-from container_tracer.domain.model.guest_peer import GuestSocket
+from container_tracer.domain.model.guests.peer import GuestSocket
 from container_tracer.ports.errors import GuestsUnreachable
 
 NAME = "clh.sock_10240"

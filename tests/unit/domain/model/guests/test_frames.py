@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from container_tracer.domain.model.guest_frames import FrameCutShort, FrameCutter, FrameTooLong
+from container_tracer.domain.model.guests.frames import FrameCutShort, FrameCutter, FrameTooLong
 
 
 def framed(*payloads: bytes) -> bytes:

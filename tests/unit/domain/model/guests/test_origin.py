@@ -3,12 +3,12 @@
 import pytest
 from attrs import evolve
 
-from container_tracer.domain.model.guest_origin import (
+from container_tracer.domain.model.guests.origin import (
     MAX_GUEST_ATTRIBUTES,
     guest_resource,
     guest_words,
 )
-from container_tracer.domain.model.guest_peer import GuestPeer
+from container_tracer.domain.model.guests.peer import GuestPeer
 from container_tracer.domain.model.pod import Container, Pod
 from container_tracer.domain.model.single_span import AttributeMap, AttributeValue
 from container_tracer.domain.model.span_attributes import ServiceResource

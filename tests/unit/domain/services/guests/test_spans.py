@@ -8,18 +8,19 @@ import pytest
 from attrs import define, evolve, field
 from structlog.testing import capture_logs
 
-from container_tracer.domain.model.agent_span import AgentSpan
-from container_tracer.domain.model.guest_peer import GuestPeer
-from container_tracer.domain.model.guest_span import GuestTexts
-from container_tracer.domain.model.guest_stats import GuestStats
-from container_tracer.domain.model.missing_spans import ROOT_NAME
+from container_tracer.domain.model.guests.agent_span import AgentSpan
+from container_tracer.domain.model.guests.missing_spans import ROOT_NAME
+from container_tracer.domain.model.guests.peer import GuestPeer
+from container_tracer.domain.model.guests.redaction import GuestTexts
+from container_tracer.domain.model.guests.stats import GuestStats
 from container_tracer.domain.model.pod import Container, Pod
 from container_tracer.domain.model.sampling import SampleRate
 from container_tracer.domain.model.single_span import SingleSpan
 from container_tracer.domain.model.span_attributes import ServiceResource
-from container_tracer.domain.services import guest_spans, single_span_delivery
-from container_tracer.domain.services.guest import LOOK_SECONDS, Guest, GuestTerms
-from container_tracer.domain.services.guest_spans import GRACE_SECONDS, GuestSpans
+from container_tracer.domain.services import single_span_delivery
+from container_tracer.domain.services.guests import spans as guest_spans
+from container_tracer.domain.services.guests.guest import LOOK_SECONDS, Guest, GuestTerms
+from container_tracer.domain.services.guests.spans import GRACE_SECONDS, GuestSpans
 from container_tracer.domain.services.single_span_delivery import SingleSpanCounts
 from container_tracer.fakes.agent_span import agent_bincode, agent_json
 from container_tracer.fakes.clock import FakeClock

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from ..single_span import AttributeMap, AttributeValue, ScalarValue, SpanEvent, SpanLink
 from .agent_span import (
     SPAN_KINDS,
     SPAN_STATUSES,
@@ -23,7 +24,6 @@ from .agent_span import (
     unknown_variant,
 )
 from .agent_span_document import JsonObject, parse_document
-from .single_span import AttributeMap, AttributeValue, ScalarValue, SpanEvent, SpanLink
 
 Meaning = TypeVar("Meaning")
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define, field
 
-from ...ports.clock import Clock
-from ...ports.single_span_exporter import SingleSpanExporter
-from ..model.guest_peer import GuestPeer
-from ..model.guest_stats import GuestStats
-from ..model.single_span import SingleSpan
+from ....ports.clock import Clock
+from ....ports.single_span_exporter import SingleSpanExporter
+from ...model.guests.peer import GuestPeer
+from ...model.guests.stats import GuestStats
+from ...model.single_span import SingleSpan
+from ..own_spans import CLOSE_SECONDS
+from ..single_span_delivery import SingleSpanCounts, SingleSpanDelivery
 from .guest import Guest, GuestTerms
-from .own_spans import CLOSE_SECONDS
-from .single_span_delivery import SingleSpanCounts, SingleSpanDelivery
 
 GRACE_SECONDS = 15.0
 """How long an agent may take to come back; it sends what it has every 5 seconds."""

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from container_tracer.domain.services.frame_room import HOLD_SECONDS, SMALL_BYTES, FrameRoom
+from container_tracer.domain.services.guests.frame_room import HOLD_SECONDS, SMALL_BYTES, FrameRoom
 from container_tracer.fakes.clock import FakeClock
 
 LONG = 60_000

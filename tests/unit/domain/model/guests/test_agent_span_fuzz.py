@@ -10,10 +10,10 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from container_tracer.domain.model.agent_span import AgentSpan, MalformedAgentSpan
-from container_tracer.domain.model.agent_span_document import LARGE_CHARACTERS
-from container_tracer.domain.model.agent_span_reading import read_agent_span
-from container_tracer.domain.model.guest_span import GuestTexts
+from container_tracer.domain.model.guests.agent_span import AgentSpan, MalformedAgentSpan
+from container_tracer.domain.model.guests.agent_span_document import LARGE_CHARACTERS
+from container_tracer.domain.model.guests.agent_span_reading import read_agent_span
+from container_tracer.domain.model.guests.redaction import GuestTexts
 from container_tracer.domain.model.single_span import (
     AttributeMap,
     AttributeValue,
@@ -27,7 +27,7 @@ from container_tracer.domain.model.single_span import (
 from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.fakes.agent_span import agent_bincode, agent_json
 
-VECTORS = json.loads((Path(__file__).parents[3] / "data/kata/span.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[4] / "data/kata/span.json").read_text())
 JSON = VECTORS["json"].encode()
 BINCODE = bytes.fromhex(VECTORS["bincode_hex"])
 INT64 = range(-(1 << 63), 1 << 63)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from attrs import define, field
 
+from ..single_span import AttributeValue, ScalarValue, SpanEvent, SpanLink
 from .agent_span import (
     SPAN_KINDS,
     SPAN_STATUSES,
@@ -26,7 +27,6 @@ from .agent_span import (
     time_ns,
     unknown_variant,
 )
-from .single_span import AttributeValue, ScalarValue, SpanEvent, SpanLink
 
 Attributes: TypeAlias = dict[str, AttributeValue]
 

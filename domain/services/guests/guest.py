@@ -6,18 +6,18 @@ from typing import TypeAlias
 import structlog
 from attrs import define, evolve, field, frozen
 
-from ...ports.clock import Clock
-from ..model.agent_span import AgentSpan, MalformedAgentSpan
-from ..model.agent_span_reading import read_agent_span
-from ..model.guest_origin import guest_resource, guest_words
-from ..model.guest_peer import GuestPeer
-from ..model.guest_span import GuestTexts
-from ..model.guest_stats import GuestStats
-from ..model.missing_spans import GuestTraces
-from ..model.pod import Pod
-from ..model.sampling import SampleRate
-from ..model.single_span import AttributeMap, SingleSpan, SpanOrigin
-from ..model.span_attributes import ServiceResource
+from ....ports.clock import Clock
+from ...model.guests.agent_span import AgentSpan, MalformedAgentSpan
+from ...model.guests.agent_span_reading import read_agent_span
+from ...model.guests.missing_spans import GuestTraces
+from ...model.guests.origin import guest_resource, guest_words
+from ...model.guests.peer import GuestPeer
+from ...model.guests.redaction import GuestTexts
+from ...model.guests.stats import GuestStats
+from ...model.pod import Pod
+from ...model.sampling import SampleRate
+from ...model.single_span import AttributeMap, SingleSpan, SpanOrigin
+from ...model.span_attributes import ServiceResource
 
 SandboxPods: TypeAlias = Callable[[str], Pod | None]
 """Returns the pod whose sandbox has this id, as far as it is known now."""

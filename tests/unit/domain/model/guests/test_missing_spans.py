@@ -4,7 +4,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from container_tracer.domain.model.missing_spans import (
+from container_tracer.domain.model.guests.missing_spans import (
     MAX_SETTLED,
     MAX_SPANS,
     MAX_TRACES,

@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from attrs import define, frozen
 
-from .errors import DataError
-from .single_span import (
+from ..errors import DataError
+from ..single_span import (
     AttributeMap,
     AttributeValue,
     SingleSpan,
@@ -20,7 +20,7 @@ from .single_span import (
     SpanLink,
     SpanStatus,
 )
-from .trace_context import MAX_STATE_CHARACTERS, SpanContext, read_trace_state
+from ..trace_context import MAX_STATE_CHARACTERS, SpanContext, read_trace_state
 
 SPAN_KINDS: Mapping[str, SingleSpanKind] = {
     "Client": SingleSpanKind.CLIENT,

@@ -1,6 +1,6 @@
 import pytest
 
-from container_tracer.domain.model.guest_peer import GuestCid, GuestPeer, peer_by_cid
+from container_tracer.domain.model.guests.peer import GuestCid, GuestPeer, peer_by_cid
 
 ID = "0123456789abcdef" * 4
 QEMU = (

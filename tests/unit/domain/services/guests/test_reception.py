@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 import pytest
 from attrs import define, field
 
-from container_tracer.domain.model.guest_connection_stats import GuestEnd
-from container_tracer.domain.model.guest_peer import GuestCid, GuestPeer, GuestSocket
-from container_tracer.domain.model.guest_slots import GuestSlots
+from container_tracer.domain.model.guests.connection_stats import GuestEnd
+from container_tracer.domain.model.guests.peer import GuestCid, GuestPeer, GuestSocket
+from container_tracer.domain.model.guests.slots import GuestSlots
 from container_tracer.domain.model.single_span import SingleSpan
-from container_tracer.domain.services.frame_room import FrameRoom
-from container_tracer.domain.services.guest_peers import GuestPeers
-from container_tracer.domain.services.guest_reception import (
+from container_tracer.domain.services.guests.frame_room import FrameRoom
+from container_tracer.domain.services.guests.peers import GuestPeers
+from container_tracer.domain.services.guests.reception import (
     CROWDED_SECONDS,
     REST,
     WAKING_NS,

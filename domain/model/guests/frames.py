@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from attrs import define, field
 
-from .errors import DataError
+from ..errors import DataError
 
 HEADER_BYTES = 8
 

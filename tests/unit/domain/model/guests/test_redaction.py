@@ -2,7 +2,7 @@
 
 from attrs import evolve
 
-from container_tracer.domain.model.guest_span import MAX_SPAN_BYTES, GuestTexts
+from container_tracer.domain.model.guests.redaction import MAX_SPAN_BYTES, GuestTexts
 from container_tracer.domain.model.single_span import (
     AttributeMap,
     SingleSpan,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from .guest_peer import GuestSocket
+from .peer import GuestSocket
 
 SANDBOX = "{sandbox}"
 MONITOR = "{monitor}"

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from attrs import evolve, frozen
 
-from .single_span import (
+from ..single_span import (
     AttributeMap,
     AttributeValue,
     ScalarValue,
@@ -18,7 +18,7 @@ from .single_span import (
     SpanEvent,
     SpanOrigin,
 )
-from .single_span_size import cut_to
+from ..single_span_size import cut_to
 
 _SOURCE_TEXTS = frozenset(
     {

@@ -7,18 +7,18 @@ from typing import Any, Protocol
 import structlog
 from attrs import define, field
 
-from ...ports.clock import Clock
-from ...ports.errors import GuestLost
-from ...ports.guest_connections import GuestConnection, GuestConnections
-from ..model.errors import DataError
-from ..model.guest_connection_stats import GuestConnectionStats, GuestEnd
-from ..model.guest_frames import FrameCutShort, FrameCutter, FrameTooLong
-from ..model.guest_peer import GuestPeer, GuestSocket
-from ..model.guest_slots import GuestSlots
-from ..model.single_span import SingleSpanKind
+from ....ports.clock import Clock
+from ....ports.errors import GuestLost
+from ....ports.guest_connections import GuestConnection, GuestConnections
+from ...model.errors import DataError
+from ...model.guests.connection_stats import GuestConnectionStats, GuestEnd
+from ...model.guests.frames import FrameCutShort, FrameCutter, FrameTooLong
+from ...model.guests.peer import GuestPeer, GuestSocket
+from ...model.guests.slots import GuestSlots
+from ...model.single_span import SingleSpanKind
+from ..own_spans import OwnSpans
 from .frame_room import FrameRoom
-from .guest_peers import GuestPeers
-from .own_spans import OwnSpans
+from .peers import GuestPeers
 
 SLOT_SECONDS = 1.0
 """How long a connection counts behind its end: so nobody can come and go all the time."""

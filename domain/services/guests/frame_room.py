@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from attrs import define, field
 
-from ...ports.clock import Clock
+from ....ports.clock import Clock
 
 SMALL_BYTES = 32_768
 """A frame this long at most never waits for room: each connection has some of its own."""

@@ -5,10 +5,10 @@ import asyncio
 import structlog
 from attrs import define, field
 
-from ...ports.clock import Clock
-from ...ports.errors import DiscoveryFailed
-from ...ports.virtual_machines import VirtualMachines
-from ..model.guest_peer import GuestAddress, GuestPeer, GuestSocket, peer_by_cid
+from ....ports.clock import Clock
+from ....ports.errors import DiscoveryFailed
+from ....ports.virtual_machines import VirtualMachines
+from ...model.guests.peer import GuestAddress, GuestPeer, GuestSocket, peer_by_cid
 
 REST_SECONDS = 0.2
 """How long all processes are left alone after they were looked at."""

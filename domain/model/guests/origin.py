@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 
+from ..pod import Pod
+from ..single_span import AttributeMap, AttributeValue
+from ..span_attributes import ServiceResource
 from .agent_span import OURS
-from .guest_peer import GuestPeer
-from .pod import Pod
-from .single_span import AttributeMap, AttributeValue
-from .span_attributes import ServiceResource
+from .peer import GuestPeer
 
 MAX_GUEST_ATTRIBUTES = 32
 MAX_TEXT_CHARACTERS = 256

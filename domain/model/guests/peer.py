@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from .process import kata_sandbox
+from ..process import kata_sandbox
 
 # QEMU's device vhost-vsock-pci and its like; StratoVirt has the same words.
 _GUEST_CID = re.compile(r"\bguest-cid=([0-9]{1,10})\b")

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from container_tracer.domain.model.agent_span import (
+from container_tracer.domain.model.guests.agent_span import (
     CLOCK_SET_BACK,
     MAX_VALUES,
     AgentSpan,
     Malformation,
     MalformedAgentSpan,
 )
-from container_tracer.domain.model.agent_span_reading import read_agent_span
+from container_tracer.domain.model.guests.agent_span_reading import read_agent_span
 from container_tracer.domain.model.single_span import (
     SingleSpan,
     SingleSpanKind,
@@ -32,10 +32,10 @@ from container_tracer.domain.model.single_span import (
 from container_tracer.domain.model.trace_context import SpanContext
 from container_tracer.fakes.agent_span import agent_bincode, agent_json
 
-VECTORS = json.loads((Path(__file__).parents[3] / "data/kata/span.json").read_text())
+VECTORS = json.loads((Path(__file__).parents[4] / "data/kata/span.json").read_text())
 JSON = VECTORS["json"].encode()
 BINCODE = bytes.fromhex(VECTORS["bincode_hex"])
-VARIANTS = json.loads((Path(__file__).parents[3] / "data/kata/variants.json").read_text())
+VARIANTS = json.loads((Path(__file__).parents[4] / "data/kata/variants.json").read_text())
 ENCODINGS = [agent_json, agent_bincode]
 
 Document = dict[str, Any]

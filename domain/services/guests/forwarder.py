@@ -4,8 +4,8 @@ import asyncio
 
 from attrs import frozen
 
-from .guest_reception import GuestReception
-from .guest_spans import GuestSpans
+from .reception import GuestReception
+from .spans import GuestSpans
 
 
 @frozen(kw_only=True, eq=False)

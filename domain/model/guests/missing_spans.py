@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from attrs import define, field
 
-from .single_span import SingleSpan
+from ..single_span import SingleSpan
 
 ROOT_NAME = "root-span"
 """What agents call the span of their whole life."""

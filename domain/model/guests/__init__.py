@@ -1,0 +1,1 @@
+"""Virtual machines and what their agents tell of themselves: pure values."""

@@ -1,0 +1,1 @@
+"""Virtual machines that are connected, and the spans that they send."""
