@@ -27,7 +27,8 @@ class _Parts:
     """A batch on its way, packet by packet.
 
     `taken` of its spans, the first ones, have arrived or are lost; `packets` are the rest of a
-    part, and begin with `roots` roots of slices. `lost` are those that were too large.
+    part, and begin with `roots` roots of slices. `lost` are those that will never be taken, and
+    `why` says why the first of them were not.
     """
 
     batch: SpanBatch
@@ -37,6 +38,7 @@ class _Parts:
     roots: int = 0
     lost: int = 0
     lost_events: int = 0
+    why: ExportFailed | None = None
 
     @classmethod
     def of(cls, batch: SpanBatch, session: SessionTrace) -> "_Parts":
@@ -54,13 +56,14 @@ class _Parts:
         self.roots = len(slices)
         self.packets.extend(sender.packets(translation.spans(self.traced, rows, slices)))
 
-    def packet_done(self) -> None:
-        """Count what the first packet holds, which was sent or cannot be."""
+    def packet_done(self, refusal: ExportFailed | None) -> None:
+        """Count what the first packet holds, which was sent or will never be taken."""
         packet = self.packets.popleft()
         roots = min(self.roots, packet.spans)
         self.roots -= roots
         begin, self.taken = self.taken, self.taken + packet.spans - roots
-        if not packet.body:
+        if refusal:
+            self.why = self.why or refusal
             self.lost += self.taken - begin
             self.lost_events += self.batch.take(slice(begin, self.taken)).events
 
@@ -69,14 +72,11 @@ class _Parts:
         events = self.batch.take(slice(self.taken)).events
         return self.taken - self.lost, events - self.lost_events
 
-    def failure(self, error: ExportFailed) -> ExportFailed:
-        """Say what it means that the rest will not be taken, because of the error."""
-        spans, events = self.arrived()
-        if not spans:
-            return error
-        return ExportRejected(
-            str(error), spans=len(self.batch) - spans, events=self.batch.events - events
-        )
+    def failure(self, why: ExportFailed) -> ExportFailed:
+        """Say what it means for the batch that some of it will never be taken."""
+        if self.lost == len(self.batch):
+            return why
+        return ExportRejected(str(why), spans=self.lost, events=self.lost_events)
 
     def _in_next(self, rows: Int64) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         return (rows >= self.taken) & (rows < self.taken + PART_SPANS)
@@ -99,8 +99,7 @@ class JaegerSink:
     async def write(self, batch: SpanBatch) -> None:
         """Send the batch in parts, in the order its spans came in; encoding is a thread's work.
 
-        Raises as the port says; `ExportRejected` if some spans have arrived and the rest never
-        will.
+        Raises as the port says; `ExportRejected` if some spans have arrived and others never will.
         """
         if self._closed:
             raise ExportFailed("This session's way to Jaeger is closed; start it again.")
@@ -110,20 +109,23 @@ class JaegerSink:
         while parts.left:
             await self._send_next(parts)
         self._sending = None
-        if parts.lost:
-            raise parts.failure(ExportFailed(TOO_LARGE))
+        if parts.why:
+            raise parts.failure(parts.why) from parts.why
 
     async def _send_next(self, parts: _Parts) -> None:
         if not parts.packets:
             await asyncio.to_thread(parts.encode_next, self._translation, self._sender)
-        if body := parts.packets[0].body:
-            try:
-                await self._sender.send(body)
-            except ExportDelayed:
-                raise
-            except ExportFailed as error:
-                raise parts.failure(error) from error
-        parts.packet_done()
+        parts.packet_done(await self._refusal(parts.packets[0]))
+
+    async def _refusal(self, packet: Packet) -> ExportFailed | None:
+        """Send a packet; say why it will never be taken, if that is so."""
+        try:
+            await self._send_whole(packet)
+        except ExportDelayed:
+            raise
+        except ExportFailed as error:
+            return error
+        return None
 
     def arrived(self, batch: SpanBatch) -> tuple[int, int]:
         """Count what was confirmed of a batch that was given up."""
@@ -143,13 +145,9 @@ class JaegerSink:
 
     async def _send_session_span(self, ended_ns: int) -> None:
         (packet,) = self._sender.packets(self._translation.session_span(ended_ns))
-        try:
-            await self._send_whole(packet)
-        except ExportDelayed:
-            raise
-        except ExportFailed:
+        if refusal := await self._refusal(packet):
             await self.close()
-            raise
+            raise refusal
 
     async def _send_whole(self, packet: Packet) -> None:
         if not packet.body:

@@ -28,6 +28,7 @@ class GuestPeers:
     clock: Clock
     _command_lines: tuple[str, ...] = ()
     _looks_begun: int = 0
+    _rests_until_ns: int = 0
     _look: asyncio.Lock = field(factory=asyncio.Lock)
 
     async def peer_of(self, address: GuestAddress) -> GuestPeer:
@@ -46,6 +47,7 @@ class GuestPeers:
         begun_before = self._looks_begun
         async with self._look:
             if self._looks_begun == begun_before:
+                await self.clock.sleep(max(0, self._rests_until_ns - self.clock.trace_ns()) / 1e9)
                 self._looks_begun += 1
                 self._command_lines = tuple(await self.machines.command_lines())
-                await self.clock.sleep(REST_SECONDS)
+                self._rests_until_ns = self.clock.trace_ns() + round(REST_SECONDS * 1e9)

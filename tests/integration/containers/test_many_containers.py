@@ -16,8 +16,10 @@ from .sessions import sources_of
 pytestmark = NEEDS
 
 MANY = 500
+WARMING_UP = 100
+HALF, OTHER_HALF = range(WARMING_UP, 300), range(300, MANY)
 AT_ONCE = 4
-MOST_GROWTH_KIB = 8192
+MOST_GROWTH_KIB = 4096
 
 
 def run_to_the_end(pod: RealPod, number: int) -> None:
@@ -36,12 +38,18 @@ def test_500_containers_in_a_row_leave_nothing_behind(node: Node, pods: Pods, tr
     pod = pods.run("shop")
     pod.start("web", "/bin/sleep", "1000")
     session = trace(pod="shop")
-    run_many(pod, range(MANY // 5))  # what is made once and kept
-    before = holdings(node)
-    run_many(pod, range(MANY // 5, MANY))
-    assert grown_for_good(node, before) == {}
+    run_many(pod, range(WARMING_UP))  # what is made once and kept
+    # What is kept of each container grows every time; memory as a whole comes and goes, too.
+    grown = [grown_by(node, pod, numbers) for numbers in (HALF, OTHER_HALF)]
+    assert {} in grown
     seen = session.stop()
     check_whole(seen, range(1_000_000, 1_000_000 + MANY * EACH, EACH))
+
+
+def grown_by(node: Node, pod: RealPod, numbers: range) -> dict[str, int]:
+    before = holdings(node)
+    run_many(pod, numbers)
+    return grown_for_good(node, before)
 
 
 def holdings(node: Node) -> dict[str, int]:
@@ -64,7 +72,7 @@ def traced_tids(node: Node) -> set[int]:
 
 def grown_for_good(node: Node, before: dict[str, int]) -> dict[str, int]:
     """Return what there is more of, and stays, beyond what may always come and go."""
-    allowed = {"traced tids": 16, "descriptors": 8, "threads": 4, "memory": MOST_GROWTH_KIB}
+    allowed = {"traced tids": 8, "descriptors": 4, "threads": 4, "memory": MOST_GROWTH_KIB}
     more: dict[str, int] = {}
 
     def none() -> bool:
