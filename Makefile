@@ -51,12 +51,15 @@ demo: $(VENV)/installed
 docs: $(VENV)/installed
 	$(BIN)/python -m container_tracer.entrypoints.configuration_page
 
+# One more than there are CPUs, of two: many tests wait for something most of their time.
+WORKERS ?= 3
+
 ## test: every test; as root it also traces the kernel
 test: $(VENV)/installed
 	scripts/debian zsh fish busybox-static
 	command -v kubectl >/dev/null || scripts/debian kubernetes-client
 	{ command -v containerd && command -v runc; } >/dev/null || scripts/debian containerd runc
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 ## bench: what tracing costs, beside other tools, as ratios within one run; BENCH=quick in 2 minutes
 BENCH ?= full
