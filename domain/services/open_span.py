@@ -5,20 +5,14 @@ from typing import Protocol
 
 from attrs import define, field
 
-from ...ports.clock import Clock
 from ..model.single_span import (
-    AttributeMap,
     AttributeValue,
     SingleSpan,
     SingleSpanKind,
-    SpanEvent,
     SpanLink,
     SpanStatus,
 )
 from ..model.trace_context import SpanContext
-
-MAX_EVENTS = 128
-"""A span tells of no more events and links than OpenTelemetry's do by default; the rest count."""
 
 
 @define(kw_only=True, eq=False)
@@ -37,28 +31,9 @@ class OpenSpan:
     told: SpanContext | None
     parent_span_id: bytes
     started_ns: int
-    clock: Clock = field(repr=False)
     attributes: dict[str, AttributeValue] = field(factory=dict)
-    events: list[SpanEvent] = field(factory=list)
     links: list[SpanLink] = field(factory=list)
     error: str | None = None
-    dropped_events: int = 0
-    dropped_links: int = 0
-
-    def add_event(self, name: str, attributes: AttributeMap | None = None) -> None:
-        """Note that something happens just now."""
-        if len(self.events) >= MAX_EVENTS:
-            self.dropped_events += 1
-            return
-        now_ns = self.clock.wall_ns()
-        self.events.append(SpanEvent(name=name, time_ns=now_ns, attributes=attributes or {}))
-
-    def add_link(self, context: SpanContext, attributes: AttributeMap | None = None) -> None:
-        """Note that another span has to do with it."""
-        if len(self.links) >= MAX_EVENTS:
-            self.dropped_links += 1
-            return
-        self.links.append(SpanLink(context=context, attributes=attributes or {}))
 
     def fail(self, error: BaseException) -> None:
         """Note what it ended by, unless it is known already how it went."""
@@ -78,12 +53,9 @@ class OpenSpan:
             started_ns=self.started_ns,
             ended_ns=ended_ns,
             attributes=dict(self.attributes),
-            events=tuple(self.events),
             links=tuple(self.links),
             status=SpanStatus.ERROR if self.error else SpanStatus.UNSET,
             status_message=self.error or "",
-            dropped_events=self.dropped_events,
-            dropped_links=self.dropped_links,
         )
 
 

@@ -126,7 +126,6 @@ class OwnSpans:
             told=context if kept or refused else heard,
             parent_span_id=parent.span_id if parent else b"",
             started_ns=self.clock.wall_ns(),
-            clock=self.clock,
         )
 
     def _begin(

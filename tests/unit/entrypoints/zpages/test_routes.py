@@ -96,7 +96,6 @@ def fill(book: SpanBook) -> None:
             kind=SingleSpanKind.INTERNAL,
             context=SpanContext(trace_id=bytes.fromhex(TRACE), span_id=b"\4" * 8),
             told=None,
-            clock=FakeClock(),
             parent_span_id=b"\5" * 8,
             started_ns=1_795_166_000 * 10**9,
             attributes={"note": HOSTILE},
